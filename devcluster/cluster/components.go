@@ -1,0 +1,127 @@
+package cluster
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// Ports are where the components listen, all on the loopback address.
+type Ports struct {
+	Etcd, EtcdPeer, APIServer, Controllers, Scheduler, Metrics, Kubelet int
+}
+
+// component is one program of the control plane.
+type component struct {
+	name  string
+	args  func(c *Cluster) []string
+	env   []string
+	ready func(c *Cluster) probe
+}
+
+const (
+	etcd        = "etcd"
+	apiServer   = "kube-apiserver"
+	controllers = "kube-controller-manager"
+	scheduler   = "kube-scheduler"
+	metrics     = "metrics-server"
+	kwok        = "kwok"
+)
+
+// nodeGrace is how long a node may be silent before the controller manager gives it up. Kubernetes waits 50 s; a
+// scenario with a dead node should not.
+const nodeGrace = "20s"
+
+// components in the order in which they start.
+var components = []component{
+	{name: etcd, args: etcdArgs, env: []string{"GOGC=100"}, ready: func(c *Cluster) probe { return c.etcdReady }},
+	{name: apiServer, args: apiServerArgs, ready: func(c *Cluster) probe { return c.apiReady }},
+	{name: controllers, args: controllerArgs, ready: func(c *Cluster) probe { return c.healthy(c.Ports.Controllers, "/healthz") }},
+	{name: scheduler, args: schedulerArgs, ready: func(c *Cluster) probe { return c.healthy(c.Ports.Scheduler, "/healthz") }},
+	{name: kwok, args: kwokArgs, ready: func(c *Cluster) probe { return c.healthy(c.Ports.Kubelet, "/healthz") }},
+	{name: metrics, args: metricsArgs, ready: func(c *Cluster) probe { return c.healthy(c.Ports.Metrics, "/livez") }},
+}
+
+// bare are the components of a cluster in which nothing changes by itself.
+var bare = components[:2]
+
+func (c *Cluster) pki(name string) string  { return filepath.Join(c.Dir, "pki", name) }
+func (c *Cluster) file(name string) string { return filepath.Join(c.Dir, name) }
+
+func url(port int) string { return fmt.Sprintf("https://127.0.0.1:%d", port) }
+
+func etcdArgs(c *Cluster) []string {
+	return []string{
+		"--data-dir=" + c.file("etcd"), "--pki-dir=" + c.pki("etcd"),
+		"--listen-client-url=" + url(c.Ports.Etcd), "--listen-peer-url=" + url(c.Ports.EtcdPeer),
+	}
+}
+
+func apiServerArgs(c *Cluster) []string {
+	return []string{
+		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", c.Ports.APIServer),
+		"--endpoint-reconciler-type=none", // it would refuse a loopback address
+		"--etcd-servers=" + url(c.Ports.Etcd), "--etcd-cafile=" + c.pki("etcd/ca.crt"),
+		"--etcd-certfile=" + c.pki("apiserver-etcd-client.crt"), "--etcd-keyfile=" + c.pki("apiserver-etcd-client.key"),
+		"--tls-cert-file=" + c.pki("apiserver.crt"), "--tls-private-key-file=" + c.pki("apiserver.key"),
+		"--client-ca-file=" + c.pki("ca.crt"),
+		"--kubelet-client-certificate=" + c.pki("apiserver-kubelet-client.crt"),
+		"--kubelet-client-key=" + c.pki("apiserver-kubelet-client.key"),
+		"--kubelet-preferred-address-types=InternalIP",
+		"--proxy-client-cert-file=" + c.pki("front-proxy-client.crt"),
+		"--proxy-client-key-file=" + c.pki("front-proxy-client.key"),
+		"--requestheader-client-ca-file=" + c.pki("front-proxy-ca.crt"),
+		"--requestheader-allowed-names=front-proxy-client", "--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--service-account-key-file=" + c.pki("sa.pub"), "--service-account-signing-key-file=" + c.pki("sa.key"),
+		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--service-cluster-ip-range=10.96.0.0/12", "--authorization-mode=Node,RBAC", "--enable-bootstrap-token-auth",
+		"--enable-admission-plugins=NodeRestriction", "--allow-privileged", "--profiling=false",
+		"--audit-policy-file=" + c.file("audit-policy.yaml"), "--audit-log-path=" + c.file("audit.log"),
+		"--audit-log-maxsize=100", "--audit-log-maxbackup=1",
+	}
+}
+
+func controllerArgs(c *Cluster) []string {
+	conf := c.file("controller-manager.conf")
+	return []string{
+		"--kubeconfig=" + conf, "--authentication-kubeconfig=" + conf, "--authorization-kubeconfig=" + conf,
+		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", c.Ports.Controllers),
+		"--cluster-signing-cert-file=" + c.pki("ca.crt"), "--cluster-signing-key-file=" + c.pki("ca.key"),
+		"--root-ca-file=" + c.pki("ca.crt"), "--service-account-private-key-file=" + c.pki("sa.key"),
+		"--use-service-account-credentials", "--controllers=*,bootstrapsigner,tokencleaner", "--profiling=false",
+		"--node-monitor-grace-period=" + nodeGrace, "--leader-elect",
+	}
+}
+
+func schedulerArgs(c *Cluster) []string {
+	conf := c.file("scheduler.conf")
+	return []string{
+		"--kubeconfig=" + conf, "--authentication-kubeconfig=" + conf, "--authorization-kubeconfig=" + conf,
+		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", c.Ports.Scheduler), "--leader-elect", "--profiling=false",
+	}
+}
+
+func metricsArgs(c *Cluster) []string {
+	conf := c.file("super-admin.conf")
+	return []string{
+		"--kubeconfig=" + conf, "--authentication-kubeconfig=" + conf, "--authorization-kubeconfig=" + conf,
+		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", c.Ports.Metrics),
+		"--cert-dir=" + c.file("metrics-server"), "--kubelet-insecure-tls", "--kubelet-use-node-status-port",
+		"--kubelet-preferred-address-types=InternalIP", "--metric-resolution=15s",
+		"--client-ca-file=" + c.pki("ca.crt"),
+		"--requestheader-client-ca-file=" + c.pki("front-proxy-ca.crt"),
+		"--requestheader-allowed-names=front-proxy-client",
+	}
+}
+
+func kwokArgs(c *Cluster) []string {
+	return []string{
+		"--kubeconfig=" + c.file("super-admin.conf"), "--config=" + c.file("kwok.yaml"),
+		"--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+		"--enable-crds=Stage,Metric,ResourceUsage,ClusterResourceUsage,Logs,ClusterLogs,Exec,ClusterExec",
+		"--node-ip=127.0.0.1", "--node-name=localhost", fmt.Sprintf("--node-port=%d", c.Ports.Kubelet),
+		fmt.Sprintf("--server-address=127.0.0.1:%d", c.Ports.Kubelet), "--cidr=10.244.0.0/16",
+		"--tls-cert-file=" + c.file("kubelet/kubelet.crt"), "--tls-private-key-file=" + c.file("kubelet/kubelet.key"),
+		"--node-lease-duration-seconds=20", "--v=WARN",
+	}
+}

@@ -1,0 +1,125 @@
+// Package process starts and ends programs that outlive their starter. Its one rule: it only ever signals a process that
+// it can prove to be the one that it started: a pid alone proves nothing, since the kernel gives it out again.
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Process names a running program for good.
+type Process struct {
+	Name    string   `json:"name"`
+	PID     int      `json:"pid"`
+	Started string   `json:"started"` // start time as the kernel tells it, in its own unit
+	Command []string `json:"command"`
+	Log     string   `json:"log"`
+}
+
+// Start runs a command in a session of its own, with its output in the log file.
+func Start(name, log string, command []string, env []string) (*Process, error) {
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	defer out.Close()
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	// Reaped here, so that one that ends early is not a zombie that looks alive.
+	go func() { _ = cmd.Wait() }()
+	p := &Process{Name: name, PID: cmd.Process.Pid, Command: command, Log: log}
+	if p.Started, err = startTime(p.PID); err != nil {
+		return p, fmt.Errorf("%s ended at once", name)
+	}
+	return p, nil
+}
+
+// Alive reports whether the process runs, and is the one that was started.
+func (p *Process) Alive() bool {
+	t, err := startTime(p.PID)
+	return err == nil && t == p.Started
+}
+
+// Signal sends a signal, if the process is the one that was started.
+func (p *Process) Signal(s syscall.Signal) error {
+	if !p.Alive() {
+		return os.ErrProcessDone
+	}
+	return syscall.Kill(p.PID, s)
+}
+
+// Stop asks the process to end, waits, and kills it if it has not ended within patience. It returns when it is gone.
+func (p *Process) Stop(patience time.Duration) error {
+	err := p.Signal(syscall.SIGTERM)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", p.Name, err)
+	}
+	if p.gone(patience) {
+		return nil
+	}
+	if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill %s: %w", p.Name, err)
+	}
+	if !p.gone(5 * time.Second) {
+		return fmt.Errorf("%s, process %d, does not end", p.Name, p.PID)
+	}
+	return nil
+}
+
+// gone waits until the process has ended.
+func (p *Process) gone(patience time.Duration) bool {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if !p.Alive() {
+			return true
+		}
+	}
+	return !p.Alive()
+}
+
+// startTime is when the kernel started a process: field 22 of /proc/PID/stat, or what ps says where there is no /proc.
+// A zombie counts as ended.
+func startTime(pid int) (string, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if errors.Is(err, os.ErrNotExist) && !hasProc() {
+		out, err := exec.Command("ps", "-o", "lstart=", "-p", strconv.Itoa(pid)).Output()
+		return strings.TrimSpace(string(out)), err
+	}
+	if err != nil {
+		return "", err
+	}
+	// The second field is the name in brackets, and may hold anything: what counts begins after the last bracket.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return "", os.ErrProcessDone
+	}
+	return fields[19], nil
+}
+
+func hasProc() bool {
+	_, err := os.Stat("/proc/self/stat")
+	return err == nil
+}
+
+// LastLines gives the end of the log, for an error message.
+func (p *Process) LastLines(n int) string {
+	data, err := os.ReadFile(p.Log)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

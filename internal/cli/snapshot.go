@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"ktriage/internal/snapshot"
+	"ktriage/ui"
+	"ktriage/views"
+)
+
+// snapshotCommand prints a pane once, without a screen.
+func (p *program) snapshotCommand(o *options) *cobra.Command {
+	output := newChoice("table", "wide", "json")
+	cmd := &cobra.Command{
+		Use: "snapshot PANE [FILTER...]", GroupID: groupCommands, DisableFlagsInUseLine: true,
+		Short: "Print the rows of a pane once, worst first",
+		Long: `Print the rows of a pane once, worst first, with the columns and the filters of
+the screen. It needs no terminal.`,
+		Example: `  ktriage snapshot nodes
+  ktriage snapshot pods -n shop -o wide crashloop '!web'
+  ktriage snapshot pods -o json worker-07`,
+		ValidArgs: ui.Panes(),
+		Args:      snapshotArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.snapshot(cmd, o, paneName(args[0]), output.value, strings.Join(args[1:], " "))
+		},
+	}
+	cmd.Flags().VarP(&output, "output", "o", "format: "+strings.Join(output.allowed, ", "))
+	return cmd
+}
+
+// paneName gives the pane of that name or alias, "" if there is none.
+func paneName(word string) string {
+	for _, pane := range ui.Panes() {
+		if pane == word || slices.Contains(aliases[pane], word) {
+			return pane
+		}
+	}
+	return ""
+}
+
+func snapshotArgs(_ *cobra.Command, args []string) error {
+	panes := strings.Join(ui.Panes(), ", ")
+	if len(args) == 0 {
+		return usage("Use one of "+panes+", such as ktriage snapshot "+ui.Panes()[0]+".", "ktriage snapshot needs the name of a pane.")
+	}
+	if paneName(args[0]) == "" {
+		return usage("Use one of "+panes+".", "There is no pane %q.", args[0])
+	}
+	return nil
+}
+
+func (p *program) snapshot(cmd *cobra.Command, o *options, pane, output, filter string) error {
+	if _, err := views.ParseFilter(filter); err != nil {
+		return usage(`A filter is words, "quoted words" and !word for what must not occur.`, "The filter %q cannot be read: %v.", filter, err)
+	}
+	limit, err := timeout(*o.kube.Timeout)
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	cluster, err := p.connect(o, p.openLog(o))
+	if err != nil {
+		return err
+	}
+	return snapshot.Print(ctx, cluster, snapshot.Options{
+		Pane: pane, Format: views.Format(output), Filter: filter, Notes: cmd.ErrOrStderr(),
+	}, cmd.OutOrStdout())
+}
+
+// timeout reads --request-timeout as kubectl does: a number of seconds, or a number with a unit.
+func timeout(s string) (time.Duration, error) {
+	limit, err := clientcmd.ParseTimeout(s)
+	if err != nil || limit < 0 {
+		return 0, usage("Use a number with a unit, such as 30s or 2m; 0 is no limit.", "--request-timeout cannot be %q.", s)
+	}
+	return limit, nil
+}

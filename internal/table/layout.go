@@ -1,0 +1,167 @@
+package table
+
+import (
+	"slices"
+
+	"ktriage/internal/text"
+)
+
+// margin is what stands before the columns: cursor, severity, mark.
+const margin = 3
+
+// roomy is the width from which columns stand two cells apart instead of one.
+const roomy = 96
+
+func gap(width int) int {
+	if width >= roomy {
+		return 2
+	}
+	return 1
+}
+
+// slot is a column in view.
+type slot struct{ column, width int }
+
+// Refit lets the columns shrink to what is in view: for a new filter or another namespace.
+func (m *Model[R]) Refit() { clear(m.seen) }
+
+// need is the width at which nothing of a column that has come into view is cut, within its Min and Max.
+func (m *Model[R]) need(column int) int {
+	c := &m.columns[column]
+	title := text.Width(c.Title)
+	if m.sort != "" && m.sort == c.ID {
+		title++
+	}
+	width := max(c.Min, title, m.seen[column])
+	if c.Max > 0 && !c.Right {
+		width = min(width, max(c.Max, c.Min))
+	}
+	return width
+}
+
+// least is the width below which a column is rather dropped than cut.
+func (m *Model[R]) least(column int) int {
+	if c := &m.columns[column]; c.Flex || c.Middle {
+		return max(1, c.Min)
+	}
+	return m.need(column)
+}
+
+// lay chooses the columns for a line of that width and gives each its width.
+func (m *Model[R]) lay(width int) {
+	room := width - margin
+	m.shown = m.shown[:0]
+	for i := range m.columns {
+		m.shown = append(m.shown, slot{i, m.least(i)})
+	}
+	if m.left > 0 {
+		m.scroll(width, room)
+	} else {
+		m.drop(width, room)
+	}
+	m.trim(width, room)
+	m.stretch(room - m.taken(width))
+}
+
+// taken is the room that the columns in view take with the gaps between them.
+func (m *Model[R]) taken(width int) int {
+	sum := gap(width) * max(0, len(m.shown)-1)
+	for _, s := range m.shown {
+		sum += s.width
+	}
+	return sum
+}
+
+// drop takes columns away, the highest Drop first and of equals the last one, until the rest fits.
+func (m *Model[R]) drop(width, room int) {
+	for m.taken(width) > room {
+		worst := -1
+		for i, s := range m.shown {
+			if d := m.columns[s.column].Drop; d > 0 && (worst < 0 || d >= m.columns[m.shown[worst].column].Drop) {
+				worst = i
+			}
+		}
+		if worst < 0 {
+			return
+		}
+		m.shown = slices.Delete(m.shown, worst, worst+1)
+	}
+}
+
+// scroll takes the first left of the columns that may drop away, and then from the right what does not fit.
+func (m *Model[R]) scroll(width, room int) {
+	skip := m.left
+	m.shown = slices.DeleteFunc(m.shown, func(s slot) bool {
+		if m.columns[s.column].Drop == 0 || skip == 0 {
+			return false
+		}
+		skip--
+		return true
+	})
+	for i := len(m.shown) - 1; i >= 0 && m.taken(width) > room; i-- {
+		if m.columns[m.shown[i].column].Drop > 0 {
+			m.shown = slices.Delete(m.shown, i, i+1)
+		}
+	}
+}
+
+// trim is for a line too narrow for the columns that never drop: the last go, and the first takes what there is.
+func (m *Model[R]) trim(width, room int) {
+	for len(m.shown) > 1 && m.taken(width) > room {
+		m.shown = m.shown[:len(m.shown)-1]
+	}
+	if len(m.shown) == 1 && m.shown[0].width > room {
+		m.shown[0].width = max(room, 0)
+	}
+}
+
+// stretch gives spare room to cut columns until nothing of them is cut, then to Flex columns up to their Max, one cell
+// to each in turn.
+func (m *Model[R]) stretch(spare int) {
+	spare = m.share(spare, func(s slot) bool { return s.width < m.need(s.column) })
+	m.share(spare, func(s slot) bool {
+		c := &m.columns[s.column]
+		return c.Flex && (c.Max == 0 || s.width < c.Max)
+	})
+}
+
+func (m *Model[R]) share(spare int, wants func(slot) bool) int {
+	for given := true; given && spare > 0; {
+		given = false
+		for i := range m.shown {
+			if spare > 0 && wants(m.shown[i]) {
+				m.shown[i].width++
+				spare--
+				given = true
+			}
+		}
+	}
+	return spare
+}
+
+// stopScrolling brings left back to where the last column is in view, or to none if all columns fit.
+func (m *Model[R]) stopScrolling(width int) {
+	droppable := 0
+	for _, c := range m.columns {
+		if c.Drop > 0 {
+			droppable++
+		}
+	}
+	m.left = min(m.left, droppable)
+	for m.left > 0 && m.fits(width, m.left-1) {
+		m.left--
+	}
+}
+
+// fits reports whether all columns fit that are left after skipping some of those that may drop.
+func (m *Model[R]) fits(width, skip int) bool {
+	taken := -gap(width)
+	for i, c := range m.columns {
+		if c.Drop > 0 && skip > 0 {
+			skip--
+			continue
+		}
+		taken += m.least(i) + gap(width)
+	}
+	return taken <= width-margin
+}

@@ -1,0 +1,246 @@
+package keymap
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// The groups are the columns of the help, in this order.
+const (
+	GroupMove       = "Move"
+	GroupSee        = "See"
+	GroupSort       = "Sort by"
+	GroupPanes      = "Panes"
+	GroupScreen     = "Screen"
+	GroupFilter     = "Filter"
+	GroupPalette    = "Palette"
+	GroupEverywhere = "Everywhere"
+)
+
+var groups = []string{
+	GroupMove, GroupSee, GroupSort, GroupPanes, GroupScreen, GroupFilter, GroupPalette, GroupEverywhere,
+}
+
+// What keys do. The IDs of panes and of sort columns are made by PaneID and read by SortColumn.
+const (
+	Interrupt ID = "app.interrupt"
+	Redraw    ID = "app.redraw"
+	Suspend   ID = "app.suspend"
+
+	Quit           ID = "app.quit"
+	ShowHelp       ID = "app.help"
+	OpenPalette    ID = "app.palette"
+	NextPane       ID = "app.pane.next"
+	PreviousPane   ID = "app.pane.previous"
+	Zoom           ID = "app.zoom"
+	Layout         ID = "app.layout"
+	HistoryBack    ID = "app.history.back"
+	HistoryForward ID = "app.history.forward"
+	Back           ID = "app.back"
+	Freeze         ID = "app.freeze"
+	ToggleUTC      ID = "app.utc"
+	ReadAgain      ID = "app.read"
+	ShowLog        ID = "app.log"
+	CopyName       ID = "app.copy"
+
+	Down         ID = "table.down"
+	Up           ID = "table.up"
+	PageDown     ID = "table.page.down"
+	PageUp       ID = "table.page.up"
+	First        ID = "table.first"
+	Last         ID = "table.last"
+	ColumnsLeft  ID = "table.columns.left"
+	ColumnsRight ID = "table.columns.right"
+	OpenRow      ID = "table.open"
+	ShowDetails  ID = "table.details"
+	EditFilter   ID = "table.filter"
+	SortBy       ID = "table.sort"
+	Mark         ID = "table.mark"
+	MarkRange    ID = "table.mark.range"
+	InvertMarks  ID = "table.mark.invert"
+
+	NodePods ID = "nodes.pods"
+	PodNode  ID = "pods.node"
+
+	FilterKeep  ID = "filter.keep"
+	FilterEmpty ID = "filter.empty"
+	FilterClear ID = "filter.clear"
+
+	PaletteNext     ID = "palette.next"
+	PalettePrevious ID = "palette.previous"
+	PaletteGo       ID = "palette.go"
+	PaletteClose    ID = "palette.close"
+
+	TextDown     ID = "text.down"
+	TextUp       ID = "text.up"
+	TextPageDown ID = "text.page.down"
+	TextPageUp   ID = "text.page.up"
+	TextFirst    ID = "text.first"
+	TextLast     ID = "text.last"
+	TextClose    ID = "text.close"
+	HelpSearch   ID = "help.search"
+)
+
+// defaults is the table. Keys that are left free on purpose: ctrl+d (delete), and in the Nodes pane D, N and X, which
+// belong to actions; a shifted letter sorts, as in k9s, only where it can mean nothing else in another pane.
+func defaults() []Binding {
+	return slices.Concat(moving(), seeing(), sorting(), panes(), screen(), overlays(), everywhere())
+}
+
+func moving() []Binding {
+	b := func(id ID, short, long string, keys ...string) Binding {
+		return Binding{ID: id, Scope: Table, Group: GroupMove, Short: short, Long: long, Keys: keys}
+	}
+	return []Binding{
+		b(Down, "down", "Move the cursor down one row.", "j", "down"),
+		b(Up, "up", "Move the cursor up one row.", "k", "up"),
+		b(PageDown, "page down", "Move the cursor down one page.", "ctrl+f", "pgdown"),
+		b(PageUp, "page up", "Move the cursor up one page.", "ctrl+b", "pgup"),
+		b(First, "first", "Go to the first row.", "g", "home"),
+		b(Last, "last", "Go to the last row.", "G", "end"),
+		b(ColumnsLeft, "columns left", "Show columns farther to the left.", "h", "left"),
+		b(ColumnsRight, "columns right", "Show columns farther to the right.", "l", "right"),
+		b(OpenRow, "open", "Open the object under the cursor.", "enter"),
+		{
+			ID: NodePods, Scope: Nodes, Group: GroupMove, Keys: []string{"enter"}, Palette: true,
+			Short: "pods", Long: "Show the pods of the node under the cursor.",
+		},
+		{
+			ID: PodNode, Scope: Pods, Group: GroupMove, Keys: []string{"o"}, Palette: true,
+			Short: "node", Long: "Go to the node that the pod under the cursor runs on.",
+		},
+		{
+			ID: Back, Scope: App, Group: GroupMove, Keys: []string{"esc"}, Fixed: true,
+			Short: "back", Long: "Go back one step: out of the filter, the marks, the pane. It never quits.",
+		},
+	}
+}
+
+func seeing() []Binding {
+	b := func(id ID, short, long string, keys ...string) Binding {
+		return Binding{ID: id, Scope: Table, Group: GroupSee, Short: short, Long: long, Keys: keys, Palette: true}
+	}
+	sort := b(SortBy, "sort by…", "Sort by a column: wait for one more key.", "O")
+	sort.Prefix, sort.Palette = true, false
+	return []Binding{
+		b(EditFilter, "filter", "Filter the rows while typing.", "/"),
+		sort,
+		b(ShowDetails, "details", "Show what is known of the object under the cursor.", "d"),
+	}
+}
+
+func sorting() []Binding {
+	by := func(s Scope, column, short string, keys ...string) Binding {
+		return Binding{
+			ID: ID(string(s) + ".sort." + column), Scope: s, Group: GroupSort, Keys: keys, Palette: true,
+			Short: short, Long: fmt.Sprintf("Sort by %s; again reverses.", short),
+		}
+	}
+	return []Binding{
+		by(Nodes, "name", "name", "O n"),
+		by(Nodes, "status", "status", "O s", "S"),
+		by(Nodes, "for", "for", "O f"),
+		by(Nodes, "conditions", "conditions", "O o"),
+		by(Nodes, "pods", "pods", "O p"),
+		by(Nodes, "cpu", "cpu", "O c", "C"),
+		by(Nodes, "cpu-requests", "cpu requests", "O C"),
+		by(Nodes, "memory", "memory use", "O m", "M"),
+		by(Nodes, "memory-requests", "memory requests", "O M"),
+		by(Nodes, "age", "age", "O a", "A"),
+		by(Nodes, "health", "health", "O h"),
+
+		by(Pods, "name", "name", "O n"),
+		by(Pods, "status", "status", "O s", "S"),
+		by(Pods, "restarts", "restarts", "O r"),
+		by(Pods, "age", "age", "O a", "A"),
+		by(Pods, "node", "node", "O N"),
+		by(Pods, "cpu", "cpu", "O c", "C"),
+		by(Pods, "memory", "memory", "O m", "M"),
+		by(Pods, "ready", "ready", "O R", "R"),
+		by(Pods, "badness", "badness", "O h"),
+	}
+}
+
+func panes() []Binding {
+	b := func(id ID, short, long string, keys ...string) Binding {
+		return Binding{ID: id, Scope: App, Group: GroupPanes, Short: short, Long: long, Keys: keys, Palette: true}
+	}
+	var table []Binding
+	for n := 1; n <= Panes; n++ {
+		focus := b(PaneID(n), fmt.Sprintf("pane %d", n), fmt.Sprintf("Focus pane %d.", n), strconv.Itoa(n))
+		focus.Palette = false // the palette lists panes by their names
+		table = append(table, focus)
+	}
+	return append(table,
+		b(NextPane, "next pane", "Focus the next pane.", "tab"),
+		b(PreviousPane, "previous pane", "Focus the previous pane.", "shift+tab"),
+		b(Zoom, "zoom", "Give the focused pane the whole screen, or give it back.", "z"),
+		b(Layout, "layout", "Show one pane, two, or a grid.", "="),
+		b(HistoryBack, "history back", "Go back to what was shown before.", "["),
+		b(HistoryForward, "history forward", "Go forward again.", "]"),
+		Binding{
+			ID: OpenPalette, Scope: App, Group: GroupPanes, Keys: []string{":"},
+			Short: "palette", Long: "Find a command, a pane or an object by its name.",
+		},
+	)
+}
+
+func screen() []Binding {
+	b := func(id ID, s Scope, short, long string, keys ...string) Binding {
+		return Binding{ID: id, Scope: s, Group: GroupScreen, Short: short, Long: long, Keys: keys, Palette: true}
+	}
+	return []Binding{
+		b(Mark, Table, "mark", "Mark the row under the cursor, or take its mark away.", "space"),
+		b(MarkRange, Table, "mark a range", "Mark the rows from the one marked last to the cursor.", "v"),
+		b(InvertMarks, Table, "invert marks", "Mark every row that is not marked, and no other.", "*"),
+		b(Freeze, App, "freeze", "Hold the screen still while the data goes on, or let it go on.", "F"),
+		b(ToggleUTC, App, "UTC or local", "Show times in UTC, or in the local time zone.", "T"),
+		b(ReadAgain, App, "read again", "Read everything from the server again.", "ctrl+r"),
+		b(ShowLog, App, "log", "Show the messages of this session.", "L"),
+	}
+}
+
+func overlays() []Binding {
+	b := func(id ID, s Scope, group, short, long string, keys ...string) Binding {
+		return Binding{ID: id, Scope: s, Group: group, Short: short, Long: long, Keys: keys}
+	}
+	table := []Binding{
+		b(TextDown, Text, GroupMove, "down", "Scroll down one line.", "j", "down"),
+		b(TextUp, Text, GroupMove, "up", "Scroll up one line.", "k", "up"),
+		b(TextPageDown, Text, GroupMove, "page down", "Scroll down one page.", "ctrl+f", "pgdown", "space"),
+		b(TextPageUp, Text, GroupMove, "page up", "Scroll up one page.", "ctrl+b", "pgup"),
+		b(TextFirst, Text, GroupMove, "first", "Go to the first line.", "g", "home"),
+		b(TextLast, Text, GroupMove, "last", "Go to the last line.", "G", "end"),
+		b(TextClose, Text, GroupMove, "close", "Close what covers the pane.", "esc", "q"),
+		b(HelpSearch, Help, GroupSee, "search", "Search the keys.", "/"),
+		b(FilterKeep, Filter, GroupFilter, "keep", "Keep the filter and go back to the rows.", "enter"),
+		b(FilterEmpty, Filter, GroupFilter, "empty", "Empty the line and go on typing.", "ctrl+u"),
+		b(FilterClear, Filter, GroupFilter, "clear", "Take the filter away.", "esc"),
+		b(PaletteNext, Palette, GroupPalette, "next", "Choose the next line.", "down", "ctrl+n"),
+		b(PalettePrevious, Palette, GroupPalette, "previous", "Choose the previous line.", "up", "ctrl+p"),
+		b(PaletteGo, Palette, GroupPalette, "go", "Do what the chosen line says.", "enter"),
+		b(PaletteClose, Palette, GroupPalette, "close", "Close the palette; nothing happens.", "esc"),
+	}
+	for i, b := range table {
+		table[i].Fixed = slices.Contains(b.Keys, "esc") // esc climbs out of everything, whoever rebinds what
+	}
+	return table
+}
+
+func everywhere() []Binding {
+	b := func(id ID, s Scope, short, long string, keys ...string) Binding {
+		return Binding{ID: id, Scope: s, Group: GroupEverywhere, Short: short, Long: long, Keys: keys, Palette: true}
+	}
+	help := b(ShowHelp, App, "help", "Show the keys that count here.", "?")
+	interrupt := b(Interrupt, Always, "quit", "Quit, wherever you are.", "ctrl+c")
+	interrupt.Fixed, interrupt.Palette = true, false
+	return []Binding{
+		help,
+		b(CopyName, Always, "copy the name", "Copy the name of the object under the cursor.", "ctrl+y"),
+		b(Redraw, Always, "redraw", "Draw the whole screen again.", "ctrl+l"),
+		b(Suspend, Always, "suspend", "Suspend the program; fg in the shell brings it back.", "ctrl+z"),
+		b(Quit, App, "quit", "Quit.", "q"),
+		interrupt,
+	}
+}

@@ -1,0 +1,188 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/kubernetes"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // OIDC, as kubectl has it
+	"k8s.io/client-go/rest"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned/typed/metrics/v1beta1"
+
+	"ktriage/internal/text"
+)
+
+// Options say which cluster, as whom, and what of it.
+type Options struct {
+	// Flags are kubectl's own; the kubeconfig is loaded exactly as kubectl loads it.
+	Flags *genericclioptions.ConfigFlags
+	// AllNamespaces asks for every namespace. Without it and without a --namespace flag the same is tried, and the
+	// context's own namespace is taken if the server does not allow it.
+	AllNamespaces bool
+	UserAgent     string
+	Log           *slog.Logger
+	Warnings      rest.WarningHandlerWithContext // where the server's Warning headers go
+}
+
+// Identity is who the server says that we are.
+type Identity struct {
+	User     string // as the server knows us; the kubeconfig's name for us until it has answered
+	Groups   []string
+	MayWrite bool // may delete pods where we look: the mark of an operator
+	Known    bool // the server has answered
+}
+
+// Scope is what of the cluster is looked at.
+type Scope struct {
+	Namespaces []string // {""} for all
+	Limited    error    // why it is not all, when all was wanted
+}
+
+// All reports whether every namespace is in the scope.
+func (s Scope) All() bool { return slices.Equal(s.Namespaces, []string{metav1.NamespaceAll}) }
+
+// Connect loads the kubeconfig and makes the clients. It does not touch the network: an error is one of configuration.
+func Connect(o Options) (*Cluster, error) {
+	loader := o.Flags.ToRawKubeConfigLoader()
+	raw, err := loader.RawConfig()
+	if err != nil {
+		return nil, fmt.Errorf("load the kubeconfig: %w", err)
+	}
+	cfg, err := o.Flags.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("load the kubeconfig: %w", err)
+	}
+	namespace, _, err := loader.Namespace()
+	if err != nil {
+		return nil, fmt.Errorf("load the kubeconfig: %w", err)
+	}
+	tune(cfg, o)
+	clients, err := dial(cfg)
+	if err != nil {
+		return nil, err
+	}
+	context := currentContext(raw, o.Flags)
+	c := New(clients, context, namespace, wanted(o), o.Log)
+	c.config = cfg
+	c.identity.Store(&Identity{User: text.Clean(configUser(raw, context))})
+	return c, nil
+}
+
+// Clients are the ways in which a cluster is spoken to.
+type Clients struct {
+	Kubernetes kubernetes.Interface
+	Metrics    metricsclient.MetricsV1beta1Interface
+}
+
+// tune sets what a program with a screen needs of a client. There is no client-side rate limit: our requests are few,
+// and the server's own priority and fairness is the better judge.
+func tune(cfg *rest.Config, o Options) {
+	cfg.QPS, cfg.Burst = -1, 0
+	cfg.UserAgent = o.UserAgent
+	cfg.ContentType = "application/vnd.kubernetes.protobuf"
+	cfg.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	cfg.WarningHandlerWithContext = o.Warnings
+	// Timeout would also end watches.
+	cfg.Timeout = 0
+}
+
+// wanted is the scope that the flags ask for. A comma separates several namespaces.
+func wanted(o Options) []string {
+	if o.AllNamespaces || o.Flags.Namespace == nil || *o.Flags.Namespace == "" {
+		return []string{metav1.NamespaceAll}
+	}
+	return strings.Split(*o.Flags.Namespace, ",")
+}
+
+func currentContext(raw clientcmdapi.Config, flags *genericclioptions.ConfigFlags) string {
+	if flags.Context != nil && *flags.Context != "" {
+		return *flags.Context
+	}
+	return raw.CurrentContext
+}
+
+func configUser(raw clientcmdapi.Config, context string) string {
+	if c, ok := raw.Contexts[context]; ok {
+		return c.AuthInfo
+	}
+	return ""
+}
+
+// dial makes the clients; the name notwithstanding, no connection is opened.
+func dial(cfg *rest.Config) (Clients, error) {
+	var out Clients
+	http, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return out, fmt.Errorf("make a client for %s: %w", cfg.Host, err)
+	}
+	if out.Kubernetes, err = kubernetes.NewForConfigAndClient(cfg, http); err != nil {
+		return out, fmt.Errorf("make a client for %s: %w", cfg.Host, err)
+	}
+	if out.Metrics, err = metricsclient.NewForConfigAndClient(cfg, http); err != nil {
+		return out, fmt.Errorf("make a metrics client for %s: %w", cfg.Host, err)
+	}
+	return out, nil
+}
+
+// NeedsTerminal reports whether a credential plugin may want to ask the operator something, so that it must run once
+// before the screen is taken.
+func (c *Cluster) NeedsTerminal() bool { return c.config.ExecProvider != nil }
+
+// Config gives the client configuration, for reading.
+func (c *Cluster) Config() *rest.Config { return c.config }
+
+// Probe asks the server who we are, what we may do, and whether the namespaces that were asked for exist: what is worth
+// an error message before anybody looks at rows. Servers that do not know SelfSubjectReviews (before 1.28), or forbid it,
+// leave the identity unknown; that is no error.
+func (c *Cluster) Probe(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, heartbeatLimit*2)
+	defer stop()
+	self, err := c.client.AuthenticationV1().SelfSubjectReviews().
+		Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
+		return fmt.Errorf("ask the API server who we are: %w", err)
+	}
+	id := *c.identity.Load()
+	if err == nil {
+		id.User, id.Groups, id.Known = text.Clean(self.Status.UserInfo.Username), self.Status.UserInfo.Groups, true
+	}
+	for _, ns := range c.Scope().Namespaces {
+		if err := c.checkNamespace(ctx, ns); err != nil {
+			return err
+		}
+		id.MayWrite = id.MayWrite || c.allowed(ctx, "delete", "pods", ns)
+	}
+	c.identity.Store(&id)
+	c.touch(Connection)
+	return nil
+}
+
+// checkNamespace gives an error if the server says for certain that there is no such namespace.
+func (c *Cluster) checkNamespace(ctx context.Context, name string) error {
+	if name == metav1.NamespaceAll {
+		return nil
+	}
+	_, err := c.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("look at namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// allowed asks the server whether we may do something; not knowing counts as no.
+func (c *Cluster) allowed(ctx context.Context, verb, resource, namespace string) bool {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Resource: resource, Namespace: namespace},
+	}}
+	answer, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	return err == nil && answer.Status.Allowed
+}

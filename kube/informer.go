@@ -1,0 +1,313 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+const (
+	// pageSize is the limit of one LIST request: the size of kubectl's chunks, so that the first rows are there after one
+	// short answer.
+	pageSize = 500
+	// retryFirst and retryMost bound the wait after a failure. The upper bound keeps the promise that everything is caught
+	// up within five seconds of the server's return even if nobody noticed the return.
+	retryFirst = 500 * time.Millisecond
+	retryMost  = 3 * time.Second
+	// retryDenied is how often we ask again for what we may not have: permissions change, but rarely.
+	retryDenied = 30 * time.Second
+	// watchAtLeast is the shortest server-side timeout of a watch; client-go's reflector uses the same 5 to 10 minutes.
+	watchAtLeast = 5 * time.Minute
+	// shortWatch is how long a watch must have lasted to count as one that worked.
+	shortWatch = time.Second
+)
+
+var (
+	// errResync asks for a new listing, because the server no longer knows the version that we could go on from.
+	errResync = errors.New("resource version is too old")
+	// errShort keeps a server that ends every watch at once from being asked in a hot loop.
+	errShort = errors.New("the server ended the watch at once")
+)
+
+// informer keeps one store up to date with one resource in one namespace ("" for all), for ever.
+//
+// It does what client-go's Reflector does, with three differences that the store needs: rows go to the store as they
+// arrive, without a second copy of the whole list; every failure is told, also those that the Reflector retries in
+// silence (a refused connection, 429); and every wait ends at once when the context does or when somebody knows that the
+// server is back. Order of attempts as in KEP-3157: a streamed list where the server has it, pages where it has not.
+type informer[R Row] struct {
+	resource, namespace string
+
+	list  func(context.Context, metav1.ListOptions) (runtime.Object, error)
+	watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
+	row   func(runtime.Object) R
+
+	store  *store[R]
+	retry  chan struct{}    // capacity 1: the server is back, do not wait any longer
+	lost   func(error)      // told of every failure
+	denied func(error) bool // told that the server forbids it; true ends the informer. May be nil
+	log    *slog.Logger
+
+	paged  bool // the server cannot stream lists
+	synced bool // a listing has been complete at least once
+}
+
+// run lists and watches until ctx ends.
+func (i *informer[R]) run(ctx context.Context) {
+	i.store.setState(i.namespace, State{Phase: Loading, Since: time.Now()})
+	version, failures := "", 0
+	var broke time.Time // when the present row of failures began
+	for ctx.Err() == nil {
+		began := time.Now()
+		next, err := i.follow(ctx, version)
+		version = next
+		short := time.Since(began) < shortWatch
+		if err == nil && short {
+			err = errShort
+		}
+		if err == nil || ctx.Err() != nil {
+			failures = 0
+			continue
+		}
+		if failures == 0 || !short {
+			failures, broke = 0, time.Now()
+		}
+		failures++
+		if i.denied != nil && apierrors.IsForbidden(err) && i.denied(err) {
+			i.store.forget(i.namespace)
+			return
+		}
+		i.failed(err, failures, broke)
+		i.pause(ctx, err, failures)
+	}
+}
+
+// follow lists, unless version says where to go on, and watches until the watch ends. It gives the version to go on
+// from, "" if only a new listing will do.
+func (i *informer[R]) follow(ctx context.Context, version string) (string, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if version != "" {
+		return i.resume(ctx, version)
+	}
+	if !i.paged {
+		next, err := i.stream(ctx)
+		if !i.paged {
+			return next, err
+		}
+	}
+	version, err := i.pages(ctx)
+	if err != nil {
+		return "", err
+	}
+	return i.resume(ctx, version)
+}
+
+// stream asks for the list as a watch (KEP-3157): rows arrive one by one, and a bookmark ends the listing.
+func (i *informer[R]) stream(ctx context.Context) (string, error) {
+	yes := true
+	w, err := i.watch(ctx, metav1.ListOptions{
+		SendInitialEvents: &yes, AllowWatchBookmarks: true,
+		ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
+		TimeoutSeconds:       watchTimeout(),
+	})
+	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+		i.paged = true
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("list %s: %w", i.resource, err)
+	}
+	return i.consume(ctx, w, "", i.census())
+}
+
+// pages reads the list in pages. The pages after the first come from the same version as the first.
+func (i *informer[R]) pages(ctx context.Context) (string, error) {
+	seen, opts := i.census(), metav1.ListOptions{Limit: pageSize}
+	for {
+		page, err := i.list(ctx, opts)
+		if err != nil {
+			return "", fmt.Errorf("list %s: %w", i.resource, err)
+		}
+		objects, err := meta.ExtractList(page)
+		if err != nil {
+			return "", fmt.Errorf("list %s: %w", i.resource, err)
+		}
+		rows := make([]R, 0, len(objects))
+		for _, o := range objects {
+			r := i.row(o)
+			seen.add(r.Ref().UID)
+			rows = append(rows, r)
+		}
+		i.store.put(rows...)
+		list, err := meta.ListAccessor(page)
+		if err != nil {
+			return "", fmt.Errorf("list %s: %w", i.resource, err)
+		}
+		if list.GetContinue() == "" {
+			i.complete(seen)
+			return list.GetResourceVersion(), nil
+		}
+		opts.Continue = list.GetContinue()
+	}
+}
+
+// resume watches on from a version.
+func (i *informer[R]) resume(ctx context.Context, version string) (string, error) {
+	w, err := i.watch(ctx, metav1.ListOptions{
+		ResourceVersion: version, AllowWatchBookmarks: true, TimeoutSeconds: watchTimeout(),
+	})
+	if err != nil {
+		if gone(err) {
+			return "", errResync
+		}
+		return version, fmt.Errorf("watch %s: %w", i.resource, err)
+	}
+	i.live()
+	return i.consume(ctx, w, version, nil)
+}
+
+// consume takes events until the watch ends. With a census the listing is part of the stream, and is complete at the
+// bookmark that says so.
+func (i *informer[R]) consume(ctx context.Context, w watch.Interface, version string, seen *census) (string, error) {
+	defer w.Stop()
+	for {
+		var e watch.Event
+		var open bool
+		select {
+		case <-ctx.Done():
+			return version, nil
+		case e, open = <-w.ResultChan():
+		}
+		if !open {
+			return version, i.ended(seen)
+		}
+		if e.Type == watch.Error {
+			err := apierrors.FromObject(e.Object)
+			if gone(err) {
+				return "", errResync
+			}
+			return version, fmt.Errorf("watch %s: %w", i.resource, err)
+		}
+		object, err := meta.Accessor(e.Object)
+		if err != nil {
+			return version, fmt.Errorf("watch %s: %w", i.resource, err)
+		}
+		switch e.Type {
+		case watch.Added, watch.Modified:
+			r := i.row(e.Object)
+			seen.add(r.Ref().UID)
+			i.store.put(r)
+		case watch.Deleted:
+			i.store.remove(string(object.GetUID()))
+		case watch.Bookmark:
+			if seen != nil && object.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true" {
+				i.complete(seen)
+				seen = nil
+			}
+		}
+		if seen == nil {
+			version = object.GetResourceVersion()
+		}
+	}
+}
+
+// ended says what the end of a watch means: nothing after a complete listing, since servers end watches as a matter of
+// course, but a failure in the midst of one.
+func (i *informer[R]) ended(seen *census) error {
+	if seen == nil {
+		return nil
+	}
+	return fmt.Errorf("list %s: the server closed the stream before the list was complete", i.resource)
+}
+
+// complete marks the end of a listing.
+func (i *informer[R]) complete(seen *census) {
+	if seen.uids != nil {
+		i.store.sweep(i.namespace, seen.uids)
+	}
+	i.synced = true
+	i.live()
+}
+
+func (i *informer[R]) live() {
+	i.store.setState(i.namespace, State{Phase: Live, Since: time.Now()})
+}
+
+// failed tells the store and whoever watches over the connection. The first failure of a working watch is not yet a
+// state: servers restart, balancers cut, and the next attempt follows at once.
+func (i *informer[R]) failed(err error, failures int, broke time.Time) {
+	if failures == 1 && (errors.Is(err, errResync) || errors.Is(err, errShort)) {
+		return
+	}
+	i.log.Warn("informer", "resource", i.resource, "namespace", i.namespace, "failures", failures, "err", err)
+	i.lost(err)
+	st := State{Phase: Stale, Since: broke, Err: err}
+	switch {
+	case apierrors.IsForbidden(err):
+		st.Phase = Denied
+	case apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err):
+		st.Phase = Failed
+	case !i.synced:
+		st.Phase = Loading
+	case failures == 1:
+		return
+	}
+	i.store.setState(i.namespace, st)
+}
+
+// pause waits before the next attempt: not at all after the first failure, then longer and longer, never long.
+func (i *informer[R]) pause(ctx context.Context, err error, failures int) {
+	wait := retryMost
+	switch {
+	case failures == 1 && errors.Is(err, errResync):
+		return
+	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
+		wait = retryDenied
+	case failures < 4:
+		wait = retryFirst << (failures - 1)
+	}
+	wait = wait/2 + rand.N(wait/2+1)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-i.retry:
+	}
+}
+
+// census collects who is in a listing, so that those who are not can be removed. The very first listing of an empty
+// store needs none: uids stays nil.
+type census struct{ uids map[string]struct{} }
+
+func (i *informer[R]) census() *census {
+	if i.store.size() == 0 {
+		return &census{}
+	}
+	return &census{uids: map[string]struct{}{}}
+}
+
+func (c *census) add(uid string) {
+	if c != nil && c.uids != nil {
+		c.uids[uid] = struct{}{}
+	}
+}
+
+// gone reports whether a watch cannot be resumed from where it was.
+func gone(err error) bool { return apierrors.IsGone(err) || apierrors.IsResourceExpired(err) }
+
+// watchTimeout spreads the ends of watches so that not all come back at once.
+func watchTimeout() *int64 {
+	s := int64((watchAtLeast + rand.N(watchAtLeast)).Seconds())
+	return &s
+}

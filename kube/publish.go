@@ -1,0 +1,153 @@
+package kube
+
+import (
+	"context"
+	"maps"
+	"time"
+)
+
+const (
+	// publishGap is the shortest time between two publications that nobody waits for: ten frames a second are as many as
+	// an eye follows and a slow line bears.
+	publishGap = 100 * time.Millisecond
+	// publishGapLarge is the same above manyRows, where one publication costs more.
+	publishGapLarge = 250 * time.Millisecond
+	manyRows        = 20_000
+	// publishShare bounds what publishing may take of a core: the pause is at least this many times the work.
+	publishShare = 4
+)
+
+// publish is the one goroutine that moves what came in into snapshots. It publishes at once after a quiet time, answers
+// queries at once, and otherwise keeps a distance between publications.
+func (c *Cluster) publish(ctx context.Context) {
+	for ctx.Err() == nil {
+		timer := time.NewTimer(c.untilDue())
+		select {
+		case <-ctx.Done():
+		case <-c.wake:
+		case <-c.asked:
+		case <-timer.C:
+		}
+		timer.Stop()
+		began := time.Now()
+		c.notifier.Poke(c.publishOnce(began))
+		c.rest(ctx, time.Since(began))
+	}
+}
+
+// rest keeps the distance, unless a reader waits.
+func (c *Cluster) rest(ctx context.Context, cost time.Duration) {
+	gap := publishGap
+	if len(c.pods.rows) > manyRows {
+		gap = publishGapLarge
+	}
+	timer := time.NewTimer(max(gap, publishShare*cost))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-c.asked:
+		signal(c.asked) // the publication that answers it is the next one
+	}
+}
+
+// publishOnce brings every store and feed up to date, and gives the kinds in which readers can see something new. Pods
+// go first, since their loads are part of what nodes show; what nodes mean for pods follows in the next publication,
+// because nodes change their state rarely.
+func (c *Cluster) publishOnce(now time.Time) Kinds {
+	changed := Kinds(c.dirty.Swap(0))
+	out := changed & (Metrics | Connection)
+	// Asked before the stores empty their in-trays: what was settled by now is in what is published now.
+	if complete := c.settled(); complete != c.complete {
+		c.complete = complete
+		changed |= Metrics
+	}
+	m := Moment{Now: now, Complete: c.complete, Usage: c.Usage(), Loads: c.loads, Nodes: c.nodeStates}
+	c.moved = 0
+	if c.pods.publish(m, changed&(Metrics|Nodes), changed&Nodes != 0) {
+		out |= Pods
+	}
+	m.Loads = c.loads
+	if c.nodes.publish(m, changed&Metrics|c.moved&Pods, false) {
+		out |= Nodes
+	}
+	if c.moved&Nodes != 0 {
+		c.dirty.Or(uint32(Nodes))
+		signal(c.wake)
+	}
+	return out
+}
+
+// untilDue is the time until some row must be judged again.
+func (c *Cluster) untilDue() time.Duration {
+	wait := time.Hour
+	for _, at := range []time.Time{c.nodes.nextDue(), c.pods.nextDue()} {
+		if !at.IsZero() {
+			wait = min(wait, max(time.Until(at), publishGap))
+		}
+	}
+	return wait
+}
+
+// nodeMoved keeps what pods need to know of nodes. A map that a snapshot may hold is never written: the first change of
+// a publication copies it.
+func (c *Cluster) nodeMoved(from, to *Node) {
+	if from != nil && to != nil && from.State() == to.State() {
+		return
+	}
+	if c.moved&Nodes == 0 {
+		c.nodeStates = maps.Clone(c.nodeStates)
+		c.moved |= Nodes
+	}
+	if to == nil {
+		delete(c.nodeStates, from.Name)
+		return
+	}
+	c.nodeStates[to.Name] = to.State()
+}
+
+// podMoved keeps what the pods of each node ask for, under the same rule.
+func (c *Cluster) podMoved(from, to *Pod) {
+	before, after := from.load(), to.load()
+	if before == after {
+		return
+	}
+	if c.moved&Pods == 0 {
+		c.loads = maps.Clone(c.loads)
+		c.moved |= Pods
+	}
+	if before.node != "" {
+		c.addLoad(before.node, before.Load, -1)
+	}
+	if after.node != "" {
+		c.addLoad(after.node, after.Load, 1)
+	}
+}
+
+func (c *Cluster) addLoad(node string, l Load, sign int) {
+	sum := c.loads[node]
+	sum.Pods += sign * l.Pods
+	sum.CPURequests += int64(sign) * l.CPURequests
+	sum.MemRequests += int64(sign) * l.MemRequests
+	sum.CPULimits += int64(sign) * l.CPULimits
+	sum.MemLimits += int64(sign) * l.MemLimits
+	if sum == (Load{}) {
+		delete(c.loads, node)
+		return
+	}
+	c.loads[node] = sum
+}
+
+// boundLoad is what a pod takes of its node; the zero value is a pod that takes nothing.
+type boundLoad struct {
+	node string
+	Load
+}
+
+// load says what the pod takes of its node: nothing when it is not bound or has ended.
+func (p *Pod) load() boundLoad {
+	if p == nil || p.Node == "" || p.Terminal() {
+		return boundLoad{}
+	}
+	return boundLoad{p.Node, Load{1, p.CPURequest, p.MemRequest, p.CPULimit, p.MemLimit}}
+}

@@ -1,0 +1,91 @@
+package kube
+
+import "time"
+
+// Kinds is a set of row kinds, one bit each.
+type Kinds uint32
+
+// The kinds that a Notifier can be poked with and a pane can ask for.
+const (
+	Nodes Kinds = 1 << iota
+	Pods
+	Metrics
+	Connection // health, identity, permissions
+)
+
+// Ref names one object for good: a new object under the same name has another UID.
+type Ref struct {
+	Kind            Kinds
+	Namespace, Name string
+	UID             string
+}
+
+// Row is one line of a pane: a small, flat, sanitised copy of an API object. It is a pointer, and what it points to is
+// never changed after it has been published: a changed object is a new row, so that pointer equality means "same line".
+type Row interface {
+	comparable
+	Ref() Ref
+	// Matches reports whether word, already lower-cased, occurs in the text that a filter searches.
+	Matches(word string) bool
+}
+
+// Load is what the pods of one node take of it.
+type Load struct {
+	Pods        int   // non-terminal pods bound to the node, as `kubectl describe node` counts them
+	CPURequests int64 // millicores
+	MemRequests int64 // bytes
+	CPULimits   int64 // millicores
+	MemLimits   int64 // bytes
+}
+
+// NodeState is what rows of other kinds need to know of a node.
+type NodeState struct {
+	Silent      bool      // Ready=Unknown: the kubelet does not report, so what its pods say is history
+	SilentSince time.Time // when the node controller declared it
+	Ready       bool
+}
+
+// Use is one sample of CPU and memory.
+type Use struct {
+	CPU    int64 // millicores
+	Memory int64 // bytes, working set
+}
+
+// Usage is one answer of metrics.k8s.io. It is immutable; absent keys mean "no sample", never zero.
+type Usage struct {
+	At    time.Time
+	Nodes map[string]Use // by node name
+	Pods  map[PodKey]Use // sum over the pod's containers
+	State State          // why there is no sample, when there is none
+}
+
+// PodKey names a pod within metrics.k8s.io, which knows no UIDs.
+type PodKey struct{ Namespace, Name string }
+
+// Moment is what a row is seen beside, and when: everything that is not in the object itself.
+// All of it may be zero, which means "not known".
+type Moment struct {
+	Now      time.Time
+	Complete bool // every first reading has come to an end, good or bad: nothing more comes but changes
+	Usage    *Usage
+	Loads    map[string]Load      // by node name
+	Nodes    map[string]NodeState // by node name
+}
+
+// NodeUse gives the newest sample of a node.
+func (m Moment) NodeUse(name string) (Use, bool) {
+	if m.Usage == nil {
+		return Use{}, false
+	}
+	u, ok := m.Usage.Nodes[name]
+	return u, ok
+}
+
+// PodUse gives the newest sample of a pod.
+func (m Moment) PodUse(namespace, name string) (Use, bool) {
+	if m.Usage == nil {
+		return Use{}, false
+	}
+	u, ok := m.Usage.Pods[PodKey{namespace, name}]
+	return u, ok
+}

@@ -1,0 +1,27 @@
+package kube
+
+import "time"
+
+// Phase says how far rows can be believed.
+type Phase uint8
+
+// The phases of a store, best last known first.
+const (
+	Loading Phase = iota // nothing complete yet: rows appear as they arrive
+	Live                 // complete and watched
+	Stale                // complete once, but the server does not answer or the watch is broken
+	Denied               // the server says that we may not list or watch this
+	Failed               // the server answers, but not with what we need (no such API, broken APIService)
+)
+
+func (p Phase) String() string {
+	return [...]string{"loading", "live", "stale", "denied", "failed"}[p]
+}
+
+// State is a Phase with its evidence.
+type State struct {
+	Phase Phase
+	Since time.Time // when the phase began; for Stale the time of the last contact
+	Err   error     // why it is not Live; its text is sanitised
+	Seen  int       // rows read so far, while Loading
+}

@@ -1,0 +1,251 @@
+package kube
+
+import (
+	"sync"
+	"time"
+)
+
+// store holds the newest row of every object of one kind. Informers only leave what they learnt in the in-tray, from any
+// goroutine; the publisher alone moves it into rows and from there into the feeds. So no event waits for a sort, and no
+// sort waits for an event.
+type store[R Row] struct {
+	kind  Kinds
+	judge func(R, Moment) (rank uint8, sev Severity, until time.Time)
+	moved func(from, to R) // told of every change of a row, by the publisher; the zero R stands for "none"
+	wake  func()
+
+	mu     sync.Mutex
+	in     inTray[R]
+	states map[string]State // of each informer, by namespace
+	feeds  []*Feed[R]
+
+	// The publisher's own.
+	rows    map[string]slot[R]   // by UID
+	due     map[string]time.Time // rows whose rank changes by the passing of time alone
+	counts  [Bad + 1]int
+	version uint64
+	state   State
+}
+
+// slot is a row with the judgement of the last time that somebody looked.
+type slot[R Row] struct {
+	row  R
+	rank uint8
+	sev  Severity
+}
+
+// inTray is what informers have learnt since the publisher last looked. Only the newest row of an object is kept.
+type inTray[R Row] struct {
+	rows   map[string]R // by UID; the zero R means deleted
+	sweeps []sweep
+	state  bool // a state changed
+}
+
+// sweep removes what a complete listing of a namespace did not contain.
+type sweep struct {
+	namespace string
+	seen      map[string]struct{} // UIDs
+}
+
+func newStore[R Row](kind Kinds, wake func(), judge func(R, Moment) (uint8, Severity, time.Time)) *store[R] {
+	return &store[R]{
+		kind: kind, judge: judge, wake: wake, moved: func(R, R) {},
+		in:     inTray[R]{rows: map[string]R{}},
+		states: map[string]State{},
+		rows:   map[string]slot[R]{},
+		due:    map[string]time.Time{},
+	}
+}
+
+// put leaves the newest rows of some objects.
+func (s *store[R]) put(rows ...R) {
+	s.mu.Lock()
+	for _, r := range rows {
+		s.in.rows[r.Ref().UID] = r
+	}
+	s.mu.Unlock()
+	s.wake()
+}
+
+// remove says that the object with this UID is gone.
+func (s *store[R]) remove(uid string) {
+	var none R
+	s.mu.Lock()
+	s.in.rows[uid] = none
+	s.mu.Unlock()
+	s.wake()
+}
+
+// sweep removes every row of the namespace ("" for all) that was known before and is not in seen.
+func (s *store[R]) sweep(namespace string, seen map[string]struct{}) {
+	s.mu.Lock()
+	s.in.sweeps = append(s.in.sweeps, sweep{namespace, seen})
+	s.mu.Unlock()
+	s.wake()
+}
+
+// setState records how the informer of one namespace fares.
+func (s *store[R]) setState(namespace string, st State) {
+	s.mu.Lock()
+	s.states[namespace] = st
+	s.in.state = true
+	s.mu.Unlock()
+	s.wake()
+}
+
+// forget drops the informer of one namespace from the state; its rows stay until they are swept.
+func (s *store[R]) forget(namespace string) {
+	s.mu.Lock()
+	delete(s.states, namespace)
+	s.in.state = true
+	s.mu.Unlock()
+	s.wake()
+}
+
+// size is the number of rows that the publisher has seen or is about to see.
+func (s *store[R]) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(len(s.in.rows), s.state.Seen)
+}
+
+// settled reports whether the first listing has come to an end, good or bad.
+func (s *store[R]) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := merge(s.states, 0)
+	return st.Phase != Loading || st.Err != nil
+}
+
+// publish brings rows and feeds up to date and says whether any reader can see something new. rejudge asks for a new
+// look at every row, because what rows are judged beside has changed.
+func (s *store[R]) publish(m Moment, changed Kinds, rejudge bool) bool {
+	s.mu.Lock()
+	in, feeds := s.in, s.feeds
+	s.in = inTray[R]{rows: make(map[string]R, min(len(in.rows), 64))}
+	s.state = merge(s.states, len(s.rows)+len(in.rows))
+	s.mu.Unlock()
+
+	touched := make(map[string]slot[R], len(in.rows))
+	for _, sw := range in.sweeps {
+		s.sweepRows(sw, touched)
+	}
+	for uid, row := range in.rows {
+		s.replace(uid, row, m, touched)
+	}
+	s.rejudge(m, rejudge, touched)
+
+	any := false
+	for _, f := range feeds {
+		if f.publish(s, m, touched, changed, in.state) {
+			any = true
+		}
+	}
+	return any
+}
+
+// replace puts a new row in the place of the old one; a zero row removes it.
+func (s *store[R]) replace(uid string, row R, m Moment, touched map[string]slot[R]) {
+	var none R
+	old, had := s.rows[uid]
+	if had {
+		s.counts[old.sev]--
+	}
+	if row == none {
+		delete(s.rows, uid)
+		delete(s.due, uid)
+		if had {
+			s.moved(old.row, none)
+			touched[uid] = slot[R]{}
+		}
+		return
+	}
+	fresh := s.look(uid, row, m)
+	s.rows[uid] = fresh
+	s.counts[fresh.sev]++
+	s.moved(old.row, row)
+	touched[uid] = fresh
+}
+
+// look judges a row and notes when it must be looked at again.
+func (s *store[R]) look(uid string, row R, m Moment) slot[R] {
+	rank, sev, until := s.judge(row, m)
+	if until.After(m.Now) {
+		s.due[uid] = until
+	} else {
+		delete(s.due, uid)
+	}
+	return slot[R]{row, rank, sev}
+}
+
+func (s *store[R]) sweepRows(sw sweep, touched map[string]slot[R]) {
+	var none R
+	for uid, sl := range s.rows {
+		if _, ok := sw.seen[uid]; ok {
+			continue
+		}
+		if sw.namespace == "" || sl.row.Ref().Namespace == sw.namespace {
+			s.replace(uid, none, Moment{}, touched)
+		}
+	}
+}
+
+// rejudge looks again at the rows whose time has come, or at all of them.
+func (s *store[R]) rejudge(m Moment, all bool, touched map[string]slot[R]) {
+	again := func(uid string, old slot[R]) {
+		fresh := s.look(uid, old.row, m)
+		if fresh != old {
+			s.counts[old.sev]--
+			s.counts[fresh.sev]++
+			s.rows[uid] = fresh
+			touched[uid] = fresh
+		}
+	}
+	if all {
+		for uid, old := range s.rows {
+			again(uid, old)
+		}
+		return
+	}
+	for uid, at := range s.due {
+		if !at.After(m.Now) {
+			again(uid, s.rows[uid])
+		}
+	}
+}
+
+// nextDue is when some row must be looked at again, zero if never.
+func (s *store[R]) nextDue() time.Time {
+	var next time.Time
+	for _, at := range s.due {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// merge makes one state of those of several informers: the worst that an operator must know of, except that a namespace
+// that is denied does not hide those that are not.
+func merge(states map[string]State, seen int) State {
+	var out State
+	first, denied := true, 0
+	for _, st := range states {
+		if st.Phase == Denied || st.Phase == Failed {
+			denied++
+			if denied < len(states) {
+				continue
+			}
+		}
+		if first || worse(st, out) {
+			out, first = st, false
+		}
+	}
+	out.Seen = seen
+	return out
+}
+
+func worse(a, b State) bool {
+	order := [...]int{Loading: 3, Live: 1, Stale: 2, Denied: 0, Failed: 0}
+	return order[a.Phase] > order[b.Phase] || order[a.Phase] == order[b.Phase] && a.Since.Before(b.Since)
+}

@@ -1,0 +1,102 @@
+package ui
+
+import "ktriage/views"
+
+// layout is how many panes share the screen.
+type layout uint8
+
+const (
+	single layout = iota // the focused pane alone
+	split                // the focused pane above the next one
+	grid                 // all panes, in two columns where there is room
+	layouts
+)
+
+func (l layout) String() string { return [...]string{"single", "split", "grid"}[l] }
+
+const (
+	// minWidth and minHeight are the smallest terminal that shows more than a request for a larger one.
+	minWidth, minHeight = 60, 15
+	// minPaneWidth and minPaneHeight are the least that a pane is given beside others.
+	minPaneWidth, minPaneHeight = 50, 6
+	// gridWidth is the terminal that starts with all panes.
+	gridWidth = 110
+)
+
+// rect is a place on the screen.
+type rect struct {
+	x, y int
+	views.Size
+}
+
+// startLayout is the layout of a terminal that nobody has chosen one for.
+func startLayout(s views.Size) layout {
+	if s.W >= gridWidth {
+		return grid
+	}
+	return single
+}
+
+// arrange gives each of n panes its place in an area, the zero rect if it is not shown. Panes beside each other have one
+// column between them for the line that parts them.
+func arrange(l layout, n, focus int, area views.Size) []rect {
+	out := make([]rect, n)
+	shown := []int{focus}
+	columns := 1
+	switch l {
+	case split:
+		if n > 1 {
+			shown = append(shown, (focus+1)%n)
+		}
+	case grid:
+		shown = shown[:0]
+		for i := range n {
+			shown = append(shown, i)
+		}
+		if (area.W-1)/2 >= minPaneWidth && n > 1 {
+			columns = 2
+		}
+	}
+	rows := (len(shown) + columns - 1) / columns
+	for rows > 1 && area.H/rows < minPaneHeight {
+		rows--
+	}
+	if rows*columns < len(shown) {
+		shown = window(shown, focus, rows*columns)
+	}
+	for k, i := range shown {
+		out[i] = cell(area, k%columns, columns, k/columns, rows)
+		if k == len(shown)-1 && k%columns == 0 && columns == 2 {
+			out[i].W = area.W // the last pane of an odd number takes the whole row
+		}
+	}
+	return out
+}
+
+// window gives n panes around the focused one, when there is no room for all.
+func window(shown []int, focus, n int) []int {
+	first := 0
+	for k, i := range shown {
+		if i == focus {
+			first = max(0, min(k, len(shown)-n))
+		}
+	}
+	return shown[first : first+n]
+}
+
+// cell is the place at a column and row of a grid; the last ones take what does not divide.
+func cell(area views.Size, col, columns, row, rows int) rect {
+	r := rect{Size: views.Size{W: area.W, H: area.H / rows}, y: row * (area.H / rows)}
+	if row == rows-1 {
+		r.H = area.H - r.y
+	}
+	if columns == 2 {
+		left := area.W / 2
+		if col == 0 {
+			r.W = left
+		} else {
+			r.x, r.W = left+1, area.W-left-1
+		}
+	}
+	return r
+}

@@ -1,0 +1,165 @@
+package ui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"ktriage/keymap"
+	"ktriage/themes"
+	"ktriage/views"
+)
+
+// overlay covers the panes until it is closed.
+type overlay interface {
+	scope() keymap.Scope
+	// field is the text field that has the focus, nil if none has.
+	field() *prompt
+	// run does what a key of its scope says; false leaves the key to the screen.
+	run(keymap.ID) (bool, tea.Cmd)
+	// draw gives at most s.H lines of exactly s.W cells, and where the cursor is in them.
+	draw(s views.Size) ([]string, *tea.Cursor)
+}
+
+// runOverlay gives a key to what covers the panes.
+func (a *App) runOverlay(id keymap.ID) (bool, tea.Cmd) {
+	if id == keymap.TextClose || id == keymap.PaletteClose {
+		if s, ok := a.overlay.(*sheet); ok && s.unsearch() {
+			return true, nil
+		}
+		a.overlay = nil
+		return true, nil
+	}
+	return a.overlay.run(id)
+}
+
+// cover draws the overlay over the lines of the body.
+func (a *App) cover(body []string) *tea.Cursor {
+	lines, cursor := a.overlay.draw(views.Size{W: a.size.W, H: len(body)})
+	copy(body, lines)
+	if cursor != nil {
+		cursor.Y += 2 // below the header and the tabs
+	}
+	return cursor
+}
+
+// sheet is text to read: the help, the details of a row, the messages of the session.
+type sheet struct {
+	app   *App
+	in    keymap.Scope
+	title string
+	right string
+	lines func(w int) []row
+	top   int
+	page  int
+	count int
+
+	search *prompt // only where the scope has a key for it
+	asked  bool    // the search field has the focus
+}
+
+// row is one line of a sheet: pieces of text.
+type row []piece
+
+func (s *sheet) scope() keymap.Scope {
+	if s.asked {
+		return keymap.Filter
+	}
+	return s.in
+}
+
+func (s *sheet) field() *prompt {
+	if s.asked {
+		return s.search
+	}
+	return nil
+}
+
+// unsearch takes the search away; false if there was none.
+func (s *sheet) unsearch() bool {
+	had := s.search != nil
+	s.search, s.asked = nil, false
+	return had
+}
+
+func (s *sheet) run(id keymap.ID) (bool, tea.Cmd) {
+	switch id {
+	case keymap.TextDown:
+		s.top++
+	case keymap.TextUp:
+		s.top--
+	case keymap.TextPageDown:
+		s.top += s.page
+	case keymap.TextPageUp:
+		s.top -= s.page
+	case keymap.TextFirst:
+		s.top = 0
+	case keymap.TextLast:
+		s.top = s.count
+	case keymap.HelpSearch:
+		s.search, s.asked, s.top = newPrompt(""), true, 0
+	case keymap.FilterKeep:
+		s.asked = false
+	case keymap.FilterClear:
+		s.unsearch()
+	case keymap.FilterEmpty:
+		s.search.set("")
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+func (s *sheet) draw(size views.Size) ([]string, *tea.Cursor) {
+	rows := s.found(s.lines(size.W))
+	s.count, s.page = len(rows), size.H-1
+	s.top = max(0, min(s.top, s.count-s.page))
+	shown := rows[s.top:min(s.top+s.page, s.count)]
+
+	rule := views.Rule{Heavy: true, Left: s.title, Right: s.right}
+	var cursor *tea.Cursor
+	if s.search != nil {
+		rule.Input = &views.Input{Text: s.search.value()}
+	}
+	if s.asked {
+		cursor = tea.NewCursor(4+s.search.cursor(), 0)
+	}
+	if s.count > s.page {
+		rule.Right = strings.TrimPrefix(rule.Right+" · "+position(s.top, len(shown), s.count), " · ")
+	}
+	var b strings.Builder
+	rule.Draw(&b, size.W, s.app.paint)
+	out := []string{b.String()}
+	for y := range s.page {
+		l := newLine(s.app.paint, size.W)
+		if y < len(shown) {
+			for _, p := range shown[y] {
+				l.say(p.text, p.token)
+			}
+		}
+		out = append(out, l.String())
+	}
+	return out, cursor
+}
+
+// found keeps the rows in which the search occurs.
+func (s *sheet) found(rows []row) []row {
+	if s.search == nil || s.search.value() == "" {
+		return rows
+	}
+	want := strings.ToLower(s.search.value())
+	var out []row
+	for _, r := range rows {
+		var all strings.Builder
+		for _, p := range r {
+			all.WriteString(p.text)
+		}
+		if strings.Contains(strings.ToLower(all.String()), want) {
+			out = append(out, r)
+		}
+	}
+	if len(out) == 0 {
+		out = []row{{{"  nothing here contains " + s.search.value(), themes.Muted}}}
+	}
+	return out
+}

@@ -1,0 +1,240 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/sahilm/fuzzy"
+
+	"ktriage/internal/text"
+	"ktriage/keymap"
+	"ktriage/themes"
+	"ktriage/views"
+)
+
+const (
+	// paletteLines is how many entries are shown at once.
+	paletteLines = 9
+	// paletteObjects bounds how many rows of a pane can be found by name: a fuzzy search of more would take longer than
+	// a frame.
+	paletteObjects = 2000
+)
+
+// entry is one line of the palette.
+type entry struct {
+	name, kind, key, note string
+	off                   string // why it does nothing now
+	run                   func() tea.Cmd
+}
+
+// palette finds panes, commands, namespaces, themes and objects by a few letters of their names.
+type palette struct {
+	app     *App
+	prompt  *prompt
+	entries []entry
+	found   []int // indexes of entries, best first
+	chosen  int
+	asked   string // what found answers
+}
+
+func (a *App) palette() *palette {
+	p := &palette{app: a, prompt: newPrompt("")}
+	p.entries = slices.Concat(a.paneEntries(), a.commandEntries(), a.namespaceEntries(), a.themeEntries(), a.objectEntries())
+	p.find()
+	return p
+}
+
+func (a *App) paneEntries() []entry {
+	var out []entry
+	for i, v := range a.panes {
+		out = append(out, entry{
+			name: v.Name(), kind: "pane " + fmt.Sprint(i+1), key: fmt.Sprint(i + 1),
+			run: func() tea.Cmd { return a.focusPane(i) },
+		})
+	}
+	return out
+}
+
+func (a *App) commandEntries() []entry {
+	var out []entry
+	for _, b := range a.keys.Bindings(a.pane().Scope().Path()...) {
+		if !b.Palette || len(b.Keys) == 0 {
+			continue
+		}
+		name := b.Short
+		if _, ok := b.ID.SortColumn(); ok {
+			name = "sort by " + name
+		}
+		out = append(out, entry{
+			name: name, kind: "command", key: b.Keys[0], note: b.Long, off: a.why(b),
+			run: func() tea.Cmd { return a.run(b.ID) },
+		})
+	}
+	return out
+}
+
+// namespaceEntries are the namespaces of the pods that are known.
+func (a *App) namespaceEntries() []entry {
+	counts := map[string]int{}
+	for _, v := range a.panes {
+		for _, o := range v.Objects(paletteObjects) {
+			if ns, _, ok := strings.Cut(o.Name, "/"); ok {
+				counts[ns]++
+			}
+		}
+	}
+	var out []entry
+	for ns, n := range counts {
+		out = append(out, entry{
+			name: ns, kind: "namespace", note: text.Plural(n, "pod", "pods"),
+			run: func() tea.Cmd {
+				return a.do([]views.Effect{views.Open{Place: views.Place{Pane: "pods", Pin: views.Pin{Field: "ns", Value: ns}}}})
+			},
+		})
+	}
+	slices.SortFunc(out, func(x, y entry) int { return strings.Compare(x.name, y.name) })
+	return out
+}
+
+func (a *App) themeEntries() []entry {
+	var out []entry
+	for _, t := range themes.Builtin() {
+		out = append(out, entry{
+			name: "theme " + t.Name, kind: "setting",
+			run: func() tea.Cmd {
+				a.look.theme = t
+				a.repaint()
+				return a.flash("theme: "+t.Name, themes.Muted)
+			},
+		})
+	}
+	return out
+}
+
+func (a *App) objectEntries() []entry {
+	var out []entry
+	for _, v := range a.panes {
+		for _, o := range v.Objects(paletteObjects) {
+			out = append(out, entry{
+				name: o.Name, kind: o.Kind, note: o.Note,
+				run: func() tea.Cmd { return a.do([]views.Effect{views.Open{Place: o.Place}}) },
+			})
+		}
+	}
+	return out
+}
+
+// String and Len make the palette a source of fuzzy.
+func (p *palette) String(i int) string { return p.entries[i].name }
+
+// Len is the number of entries.
+func (p *palette) Len() int { return len(p.entries) }
+
+// find answers what is typed now. A name that starts with it comes before one that only contains its letters.
+func (p *palette) find() {
+	want := strings.TrimSpace(p.prompt.value())
+	p.asked, p.chosen, p.found = p.prompt.value(), 0, p.found[:0]
+	if want == "" {
+		for i := range p.entries {
+			p.found = append(p.found, i)
+		}
+		return
+	}
+	for _, m := range fuzzy.FindFrom(want, p) {
+		p.found = append(p.found, m.Index)
+	}
+	slices.SortStableFunc(p.found, func(i, j int) int { return p.far(want, i) - p.far(want, j) })
+}
+
+func (p *palette) far(want string, i int) int {
+	if strings.HasPrefix(p.entries[i].name, want) {
+		return 0
+	}
+	return 1
+}
+
+func (p *palette) scope() keymap.Scope { return keymap.Palette }
+func (p *palette) field() *prompt      { return p.prompt }
+
+func (p *palette) run(id keymap.ID) (bool, tea.Cmd) {
+	switch id {
+	case keymap.PaletteNext:
+		p.chosen = min(p.chosen+1, max(len(p.found)-1, 0))
+	case keymap.PalettePrevious:
+		p.chosen = max(p.chosen-1, 0)
+	case keymap.PaletteGo:
+		return true, p.choose()
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+// choose does what the chosen line says, and closes the palette first: what it does may open something else.
+func (p *palette) choose() tea.Cmd {
+	p.refresh()
+	if len(p.found) == 0 {
+		return nil
+	}
+	e := p.entries[p.found[p.chosen]]
+	if e.off != "" {
+		return p.app.flash(e.name+": "+e.off, themes.Warn)
+	}
+	p.app.overlay = nil
+	return e.run()
+}
+
+func (p *palette) refresh() {
+	if p.asked != p.prompt.value() {
+		p.find()
+	}
+}
+
+func (p *palette) draw(s views.Size) ([]string, *tea.Cursor) {
+	p.refresh()
+	var b strings.Builder
+	rule := views.Rule{
+		Heavy: true, Input: &views.Input{Text: p.prompt.value()}, Sigil: ":",
+		Right: fmt.Sprintf("%s of %s", text.Count(len(p.found)), text.Count(len(p.entries))),
+	}
+	rule.Draw(&b, s.W, p.app.paint)
+	out := []string{b.String()}
+	n := min(paletteLines, s.H-2)
+	top := max(0, min(p.chosen-n/2, len(p.found)-n))
+	for y := range n {
+		out = append(out, p.drawEntry(s.W, top+y))
+	}
+	b.Reset()
+	views.Rule{Heavy: true, Right: "up and down choose · enter goes"}.Draw(&b, s.W, p.app.paint)
+	return append(out, b.String()), tea.NewCursor(4+p.prompt.cursor(), 0)
+}
+
+func (p *palette) drawEntry(w, i int) string {
+	l := newLine(p.app.paint, w)
+	if i >= len(p.found) {
+		return l.String()
+	}
+	e := p.entries[p.found[i]]
+	ground, name, rest := themes.Plain, themes.Text, themes.Muted
+	mark := "   "
+	if i == p.chosen {
+		ground, mark = themes.CursorBg, p.app.paint.Glyph(themes.GlyphCursor)+"  "
+	}
+	if e.off != "" {
+		name, rest = themes.Border, themes.Border
+		e.note = "off: " + e.off
+	}
+	column := func(s string, t themes.Token, cells int) {
+		s = text.CutMiddle(s, cells-1, p.app.paint.Glyph(themes.GlyphEllipsis))
+		l.put(p.app.paint.Open(t, ground), s+strings.Repeat(" ", max(0, cells-text.Width(s))))
+	}
+	l.put(p.app.paint.Open(themes.Focus, ground), mark)
+	column(e.name, name, max(26, w/3))
+	column(e.kind, rest, 11)
+	column(e.key, rest, 8)
+	l.put(p.app.paint.Open(rest, ground), e.note)
+	l.put(p.app.paint.Open(rest, ground), strings.Repeat(" ", max(0, l.room())))
+	return l.String()
+}

@@ -1,0 +1,122 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"ktriage/internal/logs"
+	"ktriage/internal/safe"
+	"ktriage/keymap"
+	"ktriage/kube"
+	"ktriage/themes"
+	"ktriage/views"
+)
+
+// Deps is what the screen needs.
+type Deps struct {
+	Cluster    *kube.Cluster
+	Pane       string // to start on; "" for the first
+	Keys       *keymap.Map
+	Theme      themes.Theme
+	Background string // auto, dark or light
+	Color      string // auto, always, never, 16, 256 or truecolor
+	UTF8       bool
+	ReadOnly   bool
+	Messages   *logs.Ring
+	Options    []tea.ProgramOption // for tests
+}
+
+const (
+	// fps bounds how often the terminal is written to. At 60 Bubble Tea's own ticker costs twice as much of an idle core,
+	// and nobody reads faster.
+	fps = 30
+	// pumpGap keeps a distance between two pieces of news; pumpGapBlurred is the same while nobody looks.
+	pumpGap        = 50 * time.Millisecond
+	pumpGapBlurred = time.Second
+)
+
+// Panes are the names of the panes, in the order of their numbers.
+func Panes() []string { return []string{"nodes", "pods"} }
+
+// Run shows the screen until the operator quits or ctx ends. The terminal is as it was when Run returns, whatever
+// happened. The error is that of the start: credentials that the server refuses, a namespace that is not there.
+func Run(ctx context.Context, d Deps) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	app := newApp(ctx, d)
+	options := append([]tea.ProgramOption{
+		tea.WithContext(ctx), tea.WithFPS(fps), tea.WithoutSignalHandler(),
+	}, d.Options...)
+	if app.look.fixed {
+		options = append(options, tea.WithColorProfile(app.look.profile))
+	}
+	program := tea.NewProgram(app, options...)
+	d.Cluster.Start(ctx, kube.Nodes|kube.Pods|kube.Metrics)
+	safe.Go("pump", func() { pump(ctx, program.Send, d.Cluster.Notifier(), app.gap) })
+	_, err := program.Run()
+	for _, p := range app.panes {
+		p.Close()
+	}
+	switch {
+	case app.err != nil:
+		return app.err
+	case errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return fmt.Errorf("run the screen: %w", err)
+	}
+	return nil
+}
+
+// newApp makes the model.
+func newApp(ctx context.Context, d Deps) *App {
+	a := &App{
+		ctx: ctx, cluster: d.Cluster, keys: d.Keys, messages: d.Messages, readOnly: d.ReadOnly,
+		panes: []views.View{views.NewNodes(d.Cluster.NodeFeed()), views.NewPods(d.Cluster.PodFeed())},
+		look:  startLook(d, os.Environ()),
+	}
+	for i, p := range a.panes {
+		if p.Name() == d.Pane {
+			a.focus = i
+		}
+	}
+	a.now = a.clock()
+	a.repaint()
+	return a
+}
+
+// startLook is what is known of the terminal before it has been asked.
+func startLook(d Deps, env []string) look {
+	l := look{theme: d.Theme, dark: d.Background != "light", forced: d.Background == "dark" || d.Background == "light", utf8: d.UTF8}
+	l.profile = colorprofile.Env(env)
+	l.fixed = true
+	switch d.Color {
+	case "never":
+		l.profile = colorprofile.ASCII
+	case "16":
+		l.profile = colorprofile.ANSI
+	case "256":
+		l.profile = colorprofile.ANSI256
+	case "truecolor":
+		l.profile = colorprofile.TrueColor
+	case "always":
+		l.profile = max(l.profile, colorprofile.ANSI)
+	default:
+		l.fixed = false
+	}
+	return l
+}
+
+// gap is the distance between two pieces of news.
+func (a *App) gap() time.Duration {
+	if a.asleep.Load() {
+		return pumpGapBlurred
+	}
+	return pumpGap
+}

@@ -1,0 +1,155 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ktriage/internal/text"
+	"ktriage/keymap"
+	"ktriage/kube"
+	"ktriage/themes"
+)
+
+// position is "1-16 of 61".
+func position(top, shown, count int) string {
+	return fmt.Sprintf("%d-%d of %d", top+1, top+shown, count)
+}
+
+// help shows the keys that count in the focused pane, from the key table, in columns where there is room.
+func (a *App) help() *sheet {
+	name := a.pane().Strip(a.now).Name
+	title := "Keys for " + chip(a.focus, a.pane())[2:]
+	if name != "" {
+		title += ", " + name
+	}
+	scope := a.pane().Scope()
+	return &sheet{
+		app: a, in: keymap.Help, title: title, right: "search: /",
+		lines: func(w int) []row { return a.helpRows(scope, w) },
+	}
+}
+
+// helpColumn is the width of one column of the help.
+const helpColumn = 38
+
+func (a *App) helpRows(scope keymap.Scope, w int) []row {
+	columns := make([][]row, max(1, (w-2)/helpColumn))
+	for _, g := range a.keys.Help(scope.Path()) {
+		shortest := 0
+		for i := range columns {
+			if len(columns[i]) < len(columns[shortest]) {
+				shortest = i
+			}
+		}
+		columns[shortest] = append(columns[shortest], a.helpGroup(g)...)
+	}
+	var out []row
+	for y := 0; ; y++ {
+		var line row
+		more := false
+		for _, c := range columns {
+			var cell row
+			if y < len(c) {
+				cell, more = c[y], true
+			}
+			line = append(line, pad(cell, helpColumn)...)
+		}
+		if !more {
+			break
+		}
+		out = append(out, append(row{{"  ", themes.Text}}, line...))
+	}
+	return append(out, a.legend())
+}
+
+func (a *App) helpGroup(g keymap.Group) []row {
+	out := []row{{{g.Title, themes.Focus}}}
+	for _, b := range g.Bindings {
+		keys := strings.Join(b.Keys, " ")
+		if text.Width(keys) > 14 {
+			keys = b.Keys[0]
+		}
+		r := row{{text.Cut(keys, 14, "") + strings.Repeat(" ", max(1, 15-text.Width(keys))), themes.Text}, {b.Short, themes.Muted}}
+		if why := a.why(b); why != "" {
+			r = row{{r[0].text, themes.Border}, {text.Cut(b.Short+": "+why, helpColumn-16, a.paint.Glyph(themes.GlyphEllipsis)), themes.Border}}
+		}
+		out = append(out, r)
+	}
+	return append(out, row{})
+}
+
+// legend explains the glyphs.
+func (a *App) legend() row {
+	var r row
+	for _, g := range []struct {
+		glyph themes.Glyph
+		token themes.Token
+		word  string
+	}{
+		{themes.GlyphBad, themes.Bad, "critical"},
+		{themes.GlyphWarn, themes.Warn, "warning"},
+		{themes.GlyphNotice, themes.Text, "notice"},
+		{themes.GlyphOK, themes.Text, "well"},
+		{themes.GlyphUnknown, themes.Text, "unknown"},
+		{themes.GlyphMarked, themes.Text, "marked"},
+	} {
+		r = append(r, piece{"  " + a.paint.Glyph(g.glyph), g.token}, piece{" " + g.word, themes.Muted})
+	}
+	return r
+}
+
+// pad fills a row with spaces up to w cells.
+func pad(r row, w int) row {
+	if n := w - width(r); n > 0 {
+		r = append(r, piece{strings.Repeat(" ", n), themes.Text})
+	}
+	return r
+}
+
+// details shows every fact of the selected row, uncut. It follows the row while it is open.
+func (a *App) details() *sheet {
+	title, _ := a.pane().Details(a.now)
+	return &sheet{
+		app: a, in: keymap.Details, title: title,
+		lines: func(w int) []row {
+			_, facts := a.pane().Details(a.now)
+			var out []row
+			for _, f := range facts {
+				name := f.Name
+				for _, l := range text.Wrap(f.Value, max(w-20, 10)) {
+					out = append(out, row{{fmt.Sprintf("  %-16s  ", name), themes.Muted}, {l, factToken(f.Severity)}})
+					name = ""
+				}
+			}
+			return out
+		},
+	}
+}
+
+func factToken(s kube.Severity) themes.Token {
+	if t := attention(s); t != themes.Muted {
+		return t
+	}
+	return themes.Text
+}
+
+// log shows what went wrong behind the screen, newest first.
+func (a *App) log() *sheet {
+	return &sheet{
+		app: a, in: keymap.Log, title: "Messages of this session", right: "newest first",
+		lines: func(w int) []row {
+			var out []row
+			for _, m := range slices.Backward(a.messages.Records()) {
+				out = append(out, row{
+					{"  " + m.Time.In(a.now.Location()).Format("15:04:05") + "  ", themes.Muted},
+					{m.Text, themes.Text},
+				})
+			}
+			if len(out) == 0 {
+				out = []row{{}, {{"  Nothing has gone wrong.", themes.Muted}}}
+			}
+			return out
+		},
+	}
+}
