@@ -10,7 +10,7 @@ DEVSOURCES := $(shell find devcluster -name '*.go' -o -name '*.yaml') devcluster
 # Static binaries: they run on any machine, and building needs no C compiler.
 export CGO_ENABLED ?= 0
 
-.PHONY: build devcluster demo test check lint race bench gen clean
+.PHONY: build devcluster demo test check lint race bench gen screenshots clean
 
 build: bin/ktriage
 
@@ -33,3 +33,36 @@ bin/devcluster-kwok: devcluster/go.mod devcluster/go.sum
 demo: build devcluster
 	@devcluster/demo.sh
 
+# The quick part, in under a minute: formatting, vet, the rules of the repository, and every test that needs no cluster.
+check:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'not formatted: run gofmt -w'; exit 1; }
+	go vet ./...
+	go test $$(go list ./... | grep -v /internal/e2e)
+
+# Everything: with the race detector, devcluster's own tests, and the tests against the real cluster.
+test: build devcluster
+	go vet ./... && cd devcluster && go vet ./...
+	CGO_ENABLED=1 go test -race -timeout 10m $$(go list ./... | grep -v /internal/e2e)
+	cd devcluster && go test -timeout 10m ./...
+	go test -timeout 15m -count=1 -v ./internal/e2e
+
+race:
+	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v /internal/e2e)
+
+lint:
+	go tool -modfile=tools/go.mod golangci-lint run
+
+bench:
+	go test -run xxx -bench . -benchmem ./internal/table ./kube ./internal/text
+
+# What is made from the program itself: the key table and the screenshots. The tests say when it is stale.
+gen:
+	go run . keys > docs/keys.md
+
+screenshots: build devcluster
+	bin/devcluster up --scenario incident --dir dist/screens
+	KUBECONFIG=dist/screens/admin.conf go run ./internal/screenshot -program bin/ktriage -out docs/screens
+	bin/devcluster down --dir dist/screens
+
+clean:
+	rm -rf bin dist

@@ -93,6 +93,10 @@ func tune(cfg *rest.Config, o Options) {
 	cfg.WarningHandlerWithContext = o.Warnings
 	// Timeout would also end watches.
 	cfg.Timeout = 0
+	if e := cfg.ExecProvider; e != nil && e.InteractiveMode != clientcmdapi.AlwaysExecInteractiveMode {
+		// The terminal is the screen's: a plugin that wants to ask must find out that it cannot.
+		e.StdinUnavailable, e.StdinUnavailableMessage = true, "the terminal shows ktriage; log in with kubectl first"
+	}
 }
 
 // wanted is the scope that the flags ask for. A comma separates several namespaces.
@@ -136,6 +140,25 @@ func dial(cfg *rest.Config) (Clients, error) {
 // NeedsTerminal reports whether a credential plugin may want to ask the operator something, so that it must run once
 // before the screen is taken.
 func (c *Cluster) NeedsTerminal() bool { return c.config.ExecProvider != nil }
+
+// LogIn asks the server who we are while the terminal is still the operator's, so that a credential plugin can ask what
+// it needs. What it learns stays with the plugin; the clients of the cluster then find it there without a question.
+func (c *Cluster) LogIn(ctx context.Context) error {
+	cfg := rest.CopyConfig(c.config)
+	exec := *cfg.ExecProvider
+	exec.StdinUnavailable = false
+	cfg.ExecProvider = &exec
+	clients, err := dial(cfg)
+	if err != nil {
+		return err
+	}
+	_, err = clients.Kubernetes.AuthenticationV1().SelfSubjectReviews().
+		Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
+		return fmt.Errorf("log in: %w", err)
+	}
+	return nil
+}
 
 // Config gives the client configuration, for reading.
 func (c *Cluster) Config() *rest.Config { return c.config }

@@ -95,11 +95,11 @@ func NewNode(node *corev1.Node) *Node {
 // Ref names the node for good.
 func (n *Node) Ref() Ref { return Ref{Kind: Nodes, Name: n.Name, UID: n.UID} }
 
-// Matches reports whether word, already lower-cased, occurs in what a filter searches: name, status, roles, versions,
-// addresses, zone, and the types of its problems and the keys of its taints.
+// Matches reports whether word, already lower-cased, occurs in what a filter searches: name, status, roles, version of
+// the kubelet, addresses, zone, and the types of its problems and the keys of its taints. What all nodes share, such as
+// the name of the operating system, is left out: a word that is in all of it finds nothing.
 func (n *Node) Matches(word string) bool {
-	for _, s := range [...]string{n.Name, n.Status, n.Roles, n.Version, n.InternalIP, n.ExternalIP, n.OSImage, n.Kernel,
-		n.Runtime, n.Arch, n.Zone} {
+	for _, s := range [...]string{n.Name, n.Status, n.Roles, n.Version, n.InternalIP, n.ExternalIP, n.Zone} {
 		if containsFold(s, word) {
 			return true
 		}

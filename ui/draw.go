@@ -185,7 +185,13 @@ func (a *App) stripWords(s views.Strip, w, n int) []piece {
 		if e := a.cluster.Scope().Limited; e != nil && len(out) == 0 && n > 1 {
 			out = append(out, piece{a.limitedWords(), themes.Muted})
 		}
-		for _, l := range text.Wrap(strings.Join(s.Lines, "; "), w) {
+		room := n - len(out)
+		lines := text.Wrap(strings.Join(s.Lines, "; "), w)
+		if len(lines) > room {
+			rest := strings.Join(lines[room-1:], " ")
+			lines = append(lines[:room-1:room-1], text.Cut(rest, w, a.paint.Glyph(themes.GlyphEllipsis)))
+		}
+		for _, l := range lines {
 			out = append(out, piece{l, themes.Text})
 		}
 	}

@@ -186,17 +186,14 @@ func (a *App) drawTabs(w int) string {
 	bar := a.paint.Glyph(themes.GlyphVert)
 	if w >= wide {
 		bar = " " + bar + " "
-		l.say(" ", themes.Text)
 	}
+	l.say(" ", themes.Text)
 	for i, p := range a.panes {
 		if i > 0 {
 			l.say(bar, themes.Border)
 		}
 		name := chip(i, p)
 		count, severity := p.Tab()
-		if w < wide {
-			name = " " + name
-		}
 		if i == a.focus {
 			l.bold(name, themes.Focus)
 		} else {

@@ -66,6 +66,8 @@ func Run(ctx context.Context, d Deps) error {
 	switch {
 	case app.err != nil:
 		return app.err
+	case errors.Is(err, tea.ErrProgramPanic):
+		return &safe.Panic{Goroutine: "screen", Value: err, Stack: "see the log"}
 	case errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:

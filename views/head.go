@@ -130,7 +130,10 @@ func (l *list[R]) narrowed() bool { return !l.filter.Empty() || l.pin != (Pin{})
 
 // drawFault writes the line under a filter that cannot be read.
 func (l *list[R]) drawFault(b *strings.Builder, w int, f Frame) {
-	const field = 4 // cells before the text in the rule
+	field := 4 // cells before the text in the rule
+	if !f.Alone {
+		field += text.Width(f.Chip) + 4
+	}
 	at := field + text.Width(f.Input.Text[:min(l.fault.At, len(f.Input.Text))])
 	line := strings.Repeat(" ", min(at, w/2)) + strings.Repeat("^", max(1, min(l.fault.Len, 8))) + " " + l.fault.Reason
 	b.WriteString(f.Paint.Open(themes.Bad, themes.Plain))

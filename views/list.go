@@ -181,6 +181,7 @@ func (l *list[R]) setFilter(s string) {
 	l.fault = nil
 	if f.Text != l.filter.Text {
 		l.filter = f
+		l.table.Refit()
 		l.ask()
 	}
 }
@@ -191,6 +192,7 @@ func (l *list[R]) goTo(p Place) {
 		l.filter = f
 	}
 	l.fault, l.pin, l.seek = nil, p.Pin, p
+	l.table.Refit()
 	l.ask()
 	l.find()
 }
@@ -289,22 +291,28 @@ func fullName(ref kube.Ref) string {
 	return ref.Namespace + "/" + ref.Name
 }
 
-// Draw implements View.
+// Draw implements View. The rows come first, because the head says which of them are in view.
 func (l *list[R]) Draw(b *strings.Builder, s Size, f Frame) {
-	l.drawHead(b, s.W, f)
 	h := s.H - 1
-	if f.Input != nil && l.fault != nil && h > 1 {
-		b.WriteByte('\n')
-		l.drawFault(b, s.W, f)
+	fault := f.Input != nil && l.fault != nil && h > 1
+	if fault {
 		h--
 	}
-	if h < 1 {
-		return
+	var rows strings.Builder
+	switch {
+	case h < 1:
+	case l.snap.Len() == 0:
+		drawMessage(&rows, Size{s.W, h}, l.emptiness(f), f.Paint)
+	default:
+		l.table.Draw(&rows, s.W, h, f.Now, f.Focused, f.Paint)
 	}
-	b.WriteByte('\n')
-	if l.snap.Len() == 0 {
-		drawMessage(b, Size{s.W, h}, l.emptiness(f), f.Paint)
-		return
+	l.drawHead(b, s.W, f)
+	if fault {
+		b.WriteByte('\n')
+		l.drawFault(b, s.W, f)
 	}
-	l.table.Draw(b, s.W, h, f.Now, f.Focused, f.Paint)
+	if h > 0 {
+		b.WriteByte('\n')
+		b.WriteString(rows.String())
+	}
 }

@@ -45,19 +45,19 @@ func NodeColumns() []table.Column[*kube.Node] {
 			Cell: func(n *kube.Node, m kube.Moment) table.Cell {
 				return table.Cell{Text: n.StatusText(), Token: severityToken(n.Severity(m))}
 			}},
-		{ID: "for", Title: "FOR", Min: 5, Right: true, Drop: 3,
+		{ID: "for", Title: "FOR", Min: 5, Right: true, Drop: 2,
 			Cell: func(n *kube.Node, m kube.Moment) table.Cell { return plain(text.Age(m.Now, n.For())) }},
-		{ID: "conditions", Title: "CONDITIONS", Min: 10, Max: 28, Drop: 4,
+		{ID: "conditions", Title: "CONDITIONS", Min: 10, Max: 28, Drop: 1,
 			Cell: func(n *kube.Node, m kube.Moment) table.Cell {
 				return table.Cell{Text: n.ConditionsText(), Token: severityToken(n.Severity(m))}
 			}},
-		{ID: "pods", Title: "PODS", Min: 6, Right: true, Drop: 2,
+		{ID: "pods", Title: "PODS", Min: 6, Right: true, Drop: 3,
 			Cell: func(n *kube.Node, m kube.Moment) table.Cell {
 				return plain(fmt.Sprintf("%d/%d", m.Loads[n.Name].Pods, n.Allocatable.Pods))
 			}},
-		{ID: "cpu", Title: "CPU u/r", Min: 7, Right: true, Drop: 1,
+		{ID: "cpu", Title: "CPU u/r", Min: 7, Right: true, Drop: 4,
 			Cell: func(n *kube.Node, m kube.Moment) table.Cell { return plain(nodeCPU(n, m)) }},
-		{ID: "memory", Title: "MEM u/r", Min: 7, Right: true, Drop: 1,
+		{ID: "memory", Title: "MEM u/r", Min: 7, Right: true, Drop: 4,
 			Cell: func(n *kube.Node, m kube.Moment) table.Cell { return plain(nodeMemory(n, m)) }},
 		{ID: "roles", Title: "ROLES", Min: 6, Max: 22, Drop: 5,
 			Cell: func(n *kube.Node, _ kube.Moment) table.Cell { return plain(n.Roles) }},

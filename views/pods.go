@@ -44,19 +44,19 @@ func NewPods(feed Feed[*kube.Pod]) View {
 // PodColumns are the columns of the pods pane, the most needed first.
 func PodColumns() []table.Column[*kube.Pod] {
 	return []table.Column[*kube.Pod]{
-		{ID: "name", Title: "NAMESPACE/NAME", Min: 18, Max: 110, Flex: true, Middle: true,
+		{ID: "name", Title: "NAMESPACE/NAME", Min: 24, Max: 110, Flex: true, Middle: true,
 			Cell: func(p *kube.Pod, _ kube.Moment) table.Cell { return plain(p.Namespace + "/" + p.Name) }},
-		{ID: "ready", Title: "READY", Min: 5, Right: true, Drop: 2,
+		{ID: "ready", Title: "READY", Min: 5, Right: true, Drop: 1,
 			Cell: func(p *kube.Pod, _ kube.Moment) table.Cell { return plain(readyText(p)) }},
 		{ID: "status", Title: "STATUS", Min: 8, Max: 28,
 			Cell: func(p *kube.Pod, m kube.Moment) table.Cell {
 				return table.Cell{Text: p.StatusText(m), Token: severityToken(p.Severity(m))}
 			}},
-		{ID: "restarts", Title: "RESTARTS", Min: 8, Right: true, Drop: 3,
+		{ID: "restarts", Title: "RESTARTS", Min: 8, Right: true, Drop: 4,
 			Cell: func(p *kube.Pod, m kube.Moment) table.Cell { return plain(shortRestarts(p, m)) }},
-		{ID: "age", Title: "AGE", Min: 5, Right: true, Drop: 4,
+		{ID: "age", Title: "AGE", Min: 5, Right: true, Drop: 5,
 			Cell: func(p *kube.Pod, m kube.Moment) table.Cell { return plain(text.Age(m.Now, p.Created)) }},
-		{ID: "node", Title: "NODE", Min: 9, Max: 30, Drop: 5, Middle: true,
+		{ID: "node", Title: "NODE", Min: 9, Max: 30, Drop: 3, Middle: true,
 			Cell: func(p *kube.Pod, _ kube.Moment) table.Cell { return plain(dash(p.Node)) }},
 		{ID: "cpu", Title: "CPU u/r", Min: 7, Right: true, Drop: 6,
 			Cell: func(p *kube.Pod, m kube.Moment) table.Cell {

@@ -117,7 +117,7 @@ func metricsArgs(c *Cluster) []string {
 func kwokArgs(c *Cluster) []string {
 	return []string{
 		"--kubeconfig=" + c.file("super-admin.conf"), "--config=" + c.file("kwok.yaml"),
-		"--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+		"--manage-nodes-with-label-selector=devcluster.ktriage/kubelet=alive",
 		"--enable-crds=Stage,Metric,ResourceUsage,ClusterResourceUsage,Logs,ClusterLogs,Exec,ClusterExec",
 		"--node-ip=127.0.0.1", "--node-name=localhost", fmt.Sprintf("--node-port=%d", c.Ports.Kubelet),
 		fmt.Sprintf("--server-address=127.0.0.1:%d", c.Ports.Kubelet), "--cidr=10.244.0.0/16",

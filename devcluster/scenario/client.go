@@ -90,7 +90,8 @@ func (c *client) retry(ctx context.Context, request func() error) error {
 	}
 }
 
-// apply writes an object by server-side apply, its status too.
+// apply creates an object, or brings the one that is there into the same state, its status too. Server-side apply would
+// be shorter, but it reads its patch as YAML, which has no way to say the control characters of the hostile objects.
 func (c *client) apply(ctx context.Context, object *unstructured.Unstructured) error {
 	resource, err := c.resource(object)
 	if err != nil {
@@ -100,13 +101,21 @@ func (c *client) apply(ctx context.Context, object *unstructured.Unstructured) e
 	if as := object.GetAnnotations()[asUser]; as != "" {
 		return c.createAs(ctx, object, as)
 	}
-	options := metav1.ApplyOptions{FieldManager: manager, Force: true}
-	if _, err := resource.Apply(ctx, object.GetName(), object, options); err != nil {
-		return fmt.Errorf("apply %s: %w", name, err)
+	body, err := object.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = resource.Create(ctx, object, metav1.CreateOptions{FieldManager: manager})
+	options := metav1.PatchOptions{FieldManager: manager}
+	if apierrors.IsAlreadyExists(err) {
+		_, err = resource.Patch(ctx, object.GetName(), types.MergePatchType, body, options)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if _, ok := object.Object["status"]; ok {
-		if _, err := resource.ApplyStatus(ctx, object.GetName(), object, options); err != nil {
-			return fmt.Errorf("apply the status of %s: %w", name, err)
+		if _, err := resource.Patch(ctx, object.GetName(), types.MergePatchType, body, options, "status"); err != nil {
+			return fmt.Errorf("write the status of %s: %w", name, err)
 		}
 	}
 	return nil

@@ -29,6 +29,8 @@ func functions(_ Env) template.FuncMap {
 		"dict":        dict,
 		"pick":        func(i int, words []string) string { return words[i%len(words)] },
 		"ago":         ago,
+		"words":       strings.Fields,
+		"spaced":      func(s string) string { return strings.ReplaceAll(s, "%", " ") },
 		"tlsSecret":   tlsSecret,
 		"nodeCSR":     nodeCSR,
 		"crds":        crds,

@@ -102,14 +102,10 @@ func (p *program) lastGuard(ctx context.Context, ended <-chan struct{}) {
 		return
 	case <-ctx.Done():
 	}
-	cause := context.Cause(ctx)
-	if s := (*term.Signal)(nil); errors.As(cause, &s) && s.Name == "SIGQUIT" {
-		p.logStacks()
-	}
 	select {
 	case <-ended:
 	case <-time.After(p.patience):
-		p.force(cause)
+		p.force(context.Cause(ctx))
 	}
 }
 
@@ -121,7 +117,8 @@ func (p *program) force(cause error) {
 	p.exit(p.report(cause))
 }
 
-// logStacks writes what every goroutine is doing to the log: SIGQUIT is what one sends to a Go program that hangs.
+// logStacks writes what every goroutine is doing to the log: SIGQUIT is what one sends to a Go program that hangs, and if
+// it does hang this is after its patience has ended.
 func (p *program) logStacks() {
 	if l := p.log.Load(); l != nil {
 		buf := make([]byte, 1<<20)
@@ -156,6 +153,9 @@ func (p *program) report(err error) int {
 		p.reportBug(bug)
 		return exitBug
 	case errors.As(err, &signal):
+		if signal.Name == "SIGQUIT" {
+			p.logStacks()
+		}
 		return signal.Code
 	case errors.Is(err, syscall.EIO):
 		return exitHupUp

@@ -30,7 +30,7 @@ func (p *program) screen(cmd *cobra.Command, o *options, pane string) (err error
 	}
 	if cluster.NeedsTerminal() {
 		// A server that does not answer is for the screen to show.
-		if err := cluster.Probe(ctx); err != nil && (ctx.Err() != nil || kube.Explain(err).Code != kube.ExitError) {
+		if err := cluster.LogIn(ctx); err != nil && (ctx.Err() != nil || kube.Explain(err).Code != kube.ExitError) {
 			return err
 		}
 	}

@@ -191,8 +191,9 @@ func TestSignalsEndTheScreenWithTheirExitCodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.end(code)
-			if dumped := strings.Contains(s.log(), "goroutine "); dumped != (signal == syscall.SIGQUIT) {
-				t.Errorf("stacks in the log: %v", dumped)
+			dumped := strings.Contains(s.log(), `"msg":"SIGQUIT"`) && strings.Contains(s.log(), `"stacks":"goroutine `)
+			if dumped != (signal == syscall.SIGQUIT) {
+				t.Errorf("stacks in the log: %v; log:\n%s", dumped, s.log())
 			}
 		})
 	}
@@ -229,5 +230,19 @@ func TestLastGuardEndsAScreenThatDoesNotListen(t *testing.T) {
 	}
 	if !strings.Contains(s.log(), "a plugin complains") {
 		t.Errorf("standard error is not in the log: %s", s.log())
+	}
+}
+
+func TestCredentialPluginAsksBeforeTheScreenIsTaken(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "config")
+	plugin := `{apiVersion: client.authentication.k8s.io/v1, interactiveMode: IfAvailable, command: sh,` +
+		` args: [-c, "echo the plugin asks >&2; exit 4"]}`
+	if err := os.WriteFile(config, []byte(strings.Replace(unreachable, "{token: secret}", "{exec: "+plugin+"}", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := start(t, []string{"KUBECONFIG=" + config}, "ktriage").end(3)
+	asked, said := strings.Index(out, "the plugin asks"), strings.Index(out, "The credential plugin sh failed with exit code 4.")
+	if asked < 0 || said < asked || strings.Contains(out, "\x1b") {
+		t.Errorf("want the plugin's words, then ours, and no screen: %q", out)
 	}
 }

@@ -4,6 +4,7 @@ package text
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
@@ -14,21 +15,34 @@ const (
 	// cellCap bounds what one cell can hold, in bytes, and detailCap a text of several lines.
 	cellCap   = 4 << 10
 	detailCap = 64 << 10
+
+	// clusterCap bounds one cluster, in bytes. Real ones stay below it; what is longer is a base letter under a heap of
+	// marks, which terminals draw over the lines beside it.
+	clusterCap = 32
+
+	replacement = "\uFFFD"
 )
 
-// Clean makes one line that a terminal can only show: valid UTF-8 in normal form C, at most 4 KiB, without escape
-// sequences (7-bit and 8-bit, complete or not), line breaks as ⏎, tabs as spaces, other control characters as \xNN, and
-// without characters that are invisible or change the direction of text. Neither kubectl's own sanitiser nor ansi.Strip
-// is enough: see CVE-2021-25743 and the 8-bit controls that both leave. Printable ASCII is given back as it is.
+// Clean makes one line that a terminal can only show: valid UTF-8 in normal form C, at most 4 KiB. Escape sequences go,
+// 7-bit and 8-bit, one without an end up to the end of the text. A tab becomes a space, a line break ⏎, every other
+// control character \xNN. U+FFFD stands for each character that is invisible or turns the direction of text, so that
+// nothing hides in a name, and for each cluster that terminals do not agree on in width. Printable ASCII is given back as
+// it is, without an allocation. Cleaning twice changes nothing.
+//
+// Neither kubectl's sanitiser (printers.EscapeTerminal in k8s.io/cli-runtime, made for CVE-2021-25743) nor ansi.Strip is
+// enough: both leave 8-bit controls and bidirectional overrides.
 func Clean(s string) string {
-	if printable(s) && len(s) <= cellCap {
-		return s
+	if printable(s) {
+		return s[:min(len(s), cellCap)]
 	}
 	return scrub(s, cellCap, false)
 }
 
 // CleanLines is Clean for text of several lines: line feeds stay, at most 64 KiB.
 func CleanLines(s string) string {
+	if printable(s) {
+		return s[:min(len(s), detailCap)]
+	}
 	return scrub(s, detailCap, true)
 }
 
@@ -41,10 +55,11 @@ func printable(s string) bool {
 	return true
 }
 
-func scrub(s string, most int, lines bool) string {
-	// What is cut away anyway need not be read; the rest of a cap is room for escape sequences that go.
-	s = strings.ToValidUTF8(head(s, 4*most), "\uFFFD")
+// scrub bounds what it reads as well: the room above the limit is for sequences that go.
+func scrub(s string, limit int, lines bool) string {
+	s = strings.ToValidUTF8(prefix(s, 4*limit), replacement)
 	var b strings.Builder
+	b.Grow(min(len(s), limit))
 	for i := 0; i < len(s); {
 		if n := sequence(s[i:]); n > 0 {
 			i += n
@@ -61,132 +76,58 @@ func scrub(s string, most int, lines bool) string {
 			b.WriteString(" ⏎ ")
 		case r == '\t':
 			b.WriteByte(' ')
-		case r < 0x20 || r >= 0x7f && r < 0xa0:
+		case unicode.IsControl(r):
 			b.WriteString(`\x`)
 			b.WriteByte("0123456789abcdef"[r>>4])
 			b.WriteByte("0123456789abcdef"[r&15])
+		case r == '\ufe0e' || r == '\ufe0f':
+			// They only choose between two looks of the sign before them, in every other emoji.
 		case invisible(r):
+			b.WriteString(replacement)
 		default:
 			b.WriteRune(r)
 		}
 	}
-	return head(steady(norm.NFC.String(b.String())), most)
+	return steady(norm.NFC.String(b.String()), limit)
 }
 
-// sequence gives the length of the escape sequence that s begins with, 0 if it begins with none. A sequence that does not
-// end takes everything.
-func sequence(s string) int {
-	intro, body := introducer(s)
-	switch intro {
-	case 0:
-		return 0
-	case '[':
-		return body + control(s[body:])
-	case ']', 'P', 'X', '^', '_':
-		return body + stringEnd(s[body:])
-	}
-	// ESC and one more, with intermediate bytes between: charset, reset and the like.
-	for body < len(s) && s[body-1] >= 0x20 && s[body-1] <= 0x2f {
-		body++
-	}
-	return min(body, len(s))
-}
-
-// introducer recognises ESC x and its 8-bit form U+0080 to U+009F; body is where what follows begins.
-func introducer(s string) (intro byte, body int) {
-	switch {
-	case len(s) >= 2 && s[0] == 0x1b && s[1] >= 0x20 && s[1] < 0x7f:
-		return s[1], 2
-	case len(s) >= 2 && s[0] == 0xc2:
-		switch s[1] {
-		case 0x9b:
-			return '[', 2
-		case 0x9d:
-			return ']', 2
-		case 0x90:
-			return 'P', 2
-		case 0x98:
-			return 'X', 2
-		case 0x9e:
-			return '^', 2
-		case 0x9f:
-			return '_', 2
-		}
-	}
-	return 0, 0
-}
-
-// control gives the length of the rest of a CSI sequence: parameters, intermediates and a final byte.
-func control(s string) int {
-	i := 0
-	for i < len(s) && s[i] >= 0x20 && s[i] <= 0x3f {
-		i++
-	}
-	if i < len(s) && s[i] >= 0x40 && s[i] <= 0x7e {
-		i++
-	}
-	return i
-}
-
-// stringEnd gives the length of the rest of an OSC, DCS, SOS, PM or APC string, which BEL or ST ends.
-func stringEnd(s string) int {
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == 0x07:
-			return i + 1
-		case s[i] == 0x1b && i+1 < len(s) && s[i+1] == '\\', s[i] == 0xc2 && i+1 < len(s) && s[i+1] == 0x9c:
-			return i + 2
-		}
-	}
-	return len(s)
-}
-
-// invisible are characters that show nothing, join what stands beside them, or turn the direction of text.
-func invisible(r rune) bool {
-	switch {
-	case r == 0x00ad, r == 0x034f, r == 0x061c, r == 0x180e, r == 0xfeff, r == 0x115f, r == 0x1160, r == 0x3164, r == 0xffa0:
-		return true
-	case r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f:
-		return true
-	case r >= 0xfe00 && r <= 0xfe0f, r >= 0xfff9 && r <= 0xfffb, r >= 0xe0000 && r <= 0xe0fff:
-		return true
-	}
-	return false
-}
-
-// steady replaces clusters that terminals do not agree on: where the width of a cluster is not the sum of the widths of
-// its characters, one terminal moves its cursor otherwise than the next.
-func steady(s string) string {
-	if printable(s) {
-		return s
-	}
-	var b strings.Builder
-	for rest, state := s, -1; len(rest) > 0; {
-		var cluster string
-		cluster, rest, state = first(rest, state)
-		by := ansi.StringWidthWc(cluster)
-		if by == ansi.StringWidth(cluster) {
-			b.WriteString(cluster)
-			continue
-		}
-		b.WriteRune('\uFFFD')
-	}
-	return b.String()
-}
-
-// head gives at most n bytes of s, whole clusters only.
-func head(s string, n int) string {
+// prefix gives at most n bytes of s, without a part of a character at its end.
+func prefix(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	end := 0
-	for rest, state := s, -1; len(rest) > 0; {
-		var cluster string
-		cluster, rest, state = first(rest, state)
-		if end+len(cluster) > n {
+	for cut := n; cut > n-utf8.UTFMax; cut-- {
+		if utf8.RuneStart(s[cut]) {
+			return s[:cut]
+		}
+	}
+	return s[:n]
+}
+
+// invisible tells the characters that show nothing, join what stands beside them or turn the direction of text: format
+// characters, line and paragraph separators, and what Unicode calls default ignorable.
+func invisible(r rune) bool {
+	return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector,
+		unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// steady replaces the clusters that terminals do not agree on, and stops before the cluster that goes beyond the limit,
+// in bytes. Where the width of a cluster is not the sum of the widths of its characters, a terminal that knows clusters
+// moves its cursor otherwise than one that does not; one without width belongs to whatever stands before the text.
+func steady(s string, limit int) string {
+	var b strings.Builder
+	b.Grow(min(len(s), limit))
+	for len(s) > 0 {
+		cluster, width := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+		s = s[len(cluster):]
+		agreed := width > 0 && width == ansi.StringWidthWc(cluster) && len(cluster) <= clusterCap
+		if !agreed && cluster != "\n" {
+			cluster = replacement
+		}
+		if b.Len()+len(cluster) > limit {
 			break
 		}
-		end += len(cluster)
+		b.WriteString(cluster)
 	}
-	return s[:end]
+	return b.String()
 }

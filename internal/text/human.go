@@ -7,32 +7,49 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 )
 
-// Age says how long ago then was, in kubectl's words: 41s, 4m12s, 19h, 212d; <unknown> for the zero time.
+const unknown = "<unknown>"
+
+// Age says how long ago then was, in kubectl's words: 41s, 4m12s, 19h, 212d; <unknown> for the zero time, <invalid> if
+// it is more than a second ahead of now (translateTimestampSince in k8s.io/kubectl).
 func Age(now, then time.Time) string {
 	if then.IsZero() {
-		return "<unknown>"
+		return unknown
 	}
-	return duration.HumanDuration(max(now.Sub(then), 0))
+	return duration.HumanDuration(now.Sub(then))
+}
+
+// Until is Age for a time to come; <invalid> if it is more than a second past.
+func Until(now, then time.Time) string {
+	if then.IsZero() {
+		return unknown
+	}
+	return duration.HumanDuration(then.Sub(now))
 }
 
 // Millicores is an amount of CPU as kubectl top prints it: 250m.
 func Millicores(n int64) string { return strconv.FormatInt(n, 10) + "m" }
 
-// Bytes is an amount of memory: in Mi as kubectl top prints it, in Gi from ten of them on, exact below one Mi.
+// Bytes is an amount of memory, truncated: in Mi as kubectl top prints it, from 10Gi on in Gi to a tenth, below a Mi in
+// Ki or exact.
 func Bytes(n int64) string {
-	const mi, gi = 1 << 20, 1 << 30
+	const ki, mi, gi = 1 << 10, 1 << 20, 1 << 30
 	switch {
 	case n >= 10*gi:
-		return strconv.FormatInt(n/gi, 10) + "Gi"
+		whole, tenth := n/gi, n%gi*10/gi
+		if tenth == 0 {
+			return strconv.FormatInt(whole, 10) + "Gi"
+		}
+		return strconv.FormatInt(whole, 10) + "." + strconv.FormatInt(tenth, 10) + "Gi"
 	case n >= mi:
 		return strconv.FormatInt(n/mi, 10) + "Mi"
-	case n >= 1<<10:
-		return strconv.FormatInt(n>>10, 10) + "Ki"
+	case n >= ki:
+		return strconv.FormatInt(n/ki, 10) + "Ki"
 	}
 	return strconv.FormatInt(n, 10)
 }
 
-// Percent is part of whole in percent, truncated as kubectl does, without the sign; "-" if there is no whole.
+// Percent is part of whole in percent, without the sign; "-" if there is no whole. It is truncated, and computed as
+// kubectl top computes it, in floating point: 29 of 100 is 28 there and here.
 func Percent(part, whole int64) string {
 	if whole <= 0 {
 		return "-"
@@ -42,19 +59,18 @@ func Percent(part, whole int64) string {
 
 // Count writes a number with commas: 4,211.
 func Count(n int) string {
-	s := strconv.Itoa(n)
-	first := len(s) % 3
+	digits, sign := strconv.Itoa(n), ""
 	if n < 0 {
-		first = 1 + (len(s)-1)%3
+		digits, sign = digits[1:], "-"
 	}
-	out := make([]byte, 0, len(s)+len(s)/3)
-	for i := range len(s) {
-		if i > 0 && (i-first)%3 == 0 && s[i-1] != '-' && i >= first {
+	out := make([]byte, 0, len(digits)+len(digits)/3)
+	for i := range len(digits) {
+		if i > 0 && (len(digits)-i)%3 == 0 {
 			out = append(out, ',')
 		}
-		out = append(out, s[i])
+		out = append(out, digits[i])
 	}
-	return string(out)
+	return sign + string(out)
 }
 
 // Plural is a number with its noun: 1 pod, 30 pods.

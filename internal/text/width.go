@@ -4,16 +4,10 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
-	"github.com/rivo/uniseg"
 )
 
-// first gives the first cluster of s: what a reader calls a character.
-func first(s string, state int) (cluster, rest string, next int) {
-	cluster, rest, _, next = uniseg.FirstGraphemeClusterInString(s, state)
-	return cluster, rest, next
-}
-
-// Width is how many cells clean text takes.
+// Width is how many cells clean text takes. It is what the renderer and the terminal count, whether the terminal knows
+// clusters or not: Clean left nothing on which they differ.
 func Width(s string) int {
 	if printable(s) {
 		return len(s)
@@ -21,97 +15,151 @@ func Width(s string) int {
 	return ansi.StringWidth(s)
 }
 
-// Cut gives s if it fits into w cells, and otherwise as much of its beginning as fits with the ellipsis behind it.
+// Cut gives s if it fits into w cells, and otherwise as much of its beginning as fits with the ellipsis behind it. Where
+// not even the ellipsis fits it is left out.
 func Cut(s string, w int, ellipsis string) string {
-	if Width(s) <= w {
+	all := start(s, w)
+	if len(all) == len(s) {
 		return s
 	}
 	room := w - Width(ellipsis)
 	if room < 0 {
-		return start(s, w)
+		return all
 	}
 	return start(s, room) + ellipsis
 }
 
-// CutMiddle is Cut for names, whose ends tell them apart: the ellipsis stands in the middle, and about a third of what
-// fits is kept of the end, at least five cells where there is room for them.
+// CutMiddle is Cut for names, which often differ only at their ends: the ellipsis stands in the middle, and about a third
+// of what fits is kept of the end, at least five cells where there is room for them.
 func CutMiddle(s string, w int, ellipsis string) string {
-	if Width(s) <= w {
-		return s
-	}
 	room := w - Width(ellipsis)
-	if room < 2 {
+	if room < 2 || len(start(s, w)) == len(s) {
 		return Cut(s, w, ellipsis)
 	}
-	tail := max(room/3, min(5, room/2))
-	back := end(s, tail)
-	return start(s, room-Width(back)) + ellipsis + back
+	tail := end(s, max(room/3, min(5, room/2)))
+	return start(s, room-Width(tail)) + ellipsis + tail
 }
 
-// start gives as much of the beginning of s as fits into w cells.
+// first gives the length of the first cluster of s and its width in cells.
+func first(s string) (size, width int) {
+	if s[0] >= 0x20 && s[0] <= 0x7e && (len(s) == 1 || s[1] < 0x80) {
+		return 1, 1
+	}
+	cluster, width := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+	return len(cluster), width
+}
+
+// start gives as much of the beginning of s as fits into w cells. It does not read further than that.
 func start(s string, w int) string {
-	if printable(s) {
-		return s[:max(0, min(w, len(s)))]
-	}
-	used, at := 0, 0
-	for rest, state := s, -1; len(rest) > 0; {
-		var cluster string
-		cluster, rest, state = first(rest, state)
-		if used += ansi.StringWidth(cluster); used > w {
-			break
+	for i := 0; i < len(s); {
+		size, width := first(s[i:])
+		if w -= width; w < 0 {
+			return s[:i]
 		}
-		at += len(cluster)
+		i += size
 	}
-	return s[:at]
+	return s
 }
 
 // end gives as much of the end of s as fits into w cells.
 func end(s string, w int) string {
-	if printable(s) {
-		return s[len(s)-max(0, min(w, len(s))):]
+	for over := Width(s) - w; over > 0; {
+		size, width := first(s)
+		over -= width
+		s = s[size:]
 	}
-	over := ansi.StringWidth(s) - w
-	rest, state := s, -1
-	for over > 0 && len(rest) > 0 {
-		var cluster string
-		cluster, rest, state = first(rest, state)
-		over -= ansi.StringWidth(cluster)
-	}
-	return rest
+	return s
 }
 
 const spaces = "                                                                                                    "
 
 // AppendPadded writes exactly w cells: s, cut at its end if it is longer, with spaces behind it or, if right, before it.
 func AppendPadded(b *strings.Builder, s string, w int, right bool) {
-	width := Width(s)
-	if width > w {
-		s = start(s, w)
-		width = Width(s)
-	}
-	if !right {
-		b.WriteString(s)
-	}
-	for pad := w - width; pad > 0; pad -= len(spaces) {
-		b.WriteString(spaces[:min(pad, len(spaces))])
-	}
+	s = start(s, w)
+	pad := w - Width(s)
 	if right {
-		b.WriteString(s)
+		appendSpaces(b, pad)
+	}
+	b.WriteString(s)
+	if !right {
+		appendSpaces(b, pad)
 	}
 }
 
-// Splice puts a styled text on top of a styled line, from cell x on. What it covers goes; the rest keeps its colours.
+func appendSpaces(b *strings.Builder, n int) {
+	for ; n > 0; n -= len(spaces) {
+		b.WriteString(spaces[:min(n, len(spaces))])
+	}
+}
+
+// Splice puts a styled text on top of a styled line, from cell x on, in the colours that it brings along. What it covers
+// goes, and so does a wide character of which it covers a half; the rest keeps its place and its colours. A line that ends
+// before x is filled up with spaces.
 func Splice(line string, x int, over string) string {
-	width := ansi.StringWidth(line)
-	left := ansi.Cut(line, 0, x)
-	right := ansi.Cut(line, x+ansi.StringWidth(over), width)
-	return left + over + right
+	var b strings.Builder
+	b.Grow(len(line) + len(over) + 32)
+	left := ansi.Truncate(line, x, "")
+	b.WriteString(left)
+	appendSpaces(&b, x-ansi.StringWidth(left))
+	b.WriteString(over)
+
+	behind := x + ansi.StringWidth(over)
+	keep := ansi.StringWidth(line) - behind
+	if keep <= 0 {
+		return b.String()
+	}
+	right := ansi.TruncateLeft(line, behind, "")
+	if ansi.StringWidth(right) > keep {
+		b.WriteByte(' ')
+		right = ansi.TruncateLeft(line, behind+1, "")
+	}
+	b.WriteString(right)
+	return b.String()
 }
 
-// Wrap breaks clean text into lines of at most w cells, between words where it can.
+// Wrap breaks clean text into lines of at most w cells: where it has line feeds, between words, and within a word only if
+// that would otherwise leave a line half empty, then behind punctuation if it can. Spaces at a break go. A wide character
+// stands alone on its line where w is 1.
 func Wrap(s string, w int) []string {
-	if Width(s) <= w {
-		return []string{s}
+	var lines []string
+	for paragraph := range strings.SplitSeq(s, "\n") {
+		for {
+			n := fit(paragraph, w)
+			lines = append(lines, strings.TrimRight(paragraph[:n], " "))
+			rest := strings.TrimLeft(paragraph[n:], " ")
+			if rest == "" {
+				break
+			}
+			paragraph = rest
+		}
 	}
-	return strings.Split(ansi.Wrap(s, max(w, 1), "/-,"), "\n")
+	return lines
+}
+
+// fit gives how many bytes of s go on a line of w cells.
+func fit(s string, w int) int {
+	line := start(s, w)
+	n := len(line)
+	switch {
+	case n == len(s) || n > 0 && s[n] == ' ':
+		return n
+	case n == 0:
+		n, _ = first(s)
+		return n
+	}
+	indent := len(line) - len(strings.TrimLeft(line, " "))
+	space := strings.LastIndexByte(line, ' ')
+	if space < indent {
+		space = -1
+	}
+	if space >= n/2 {
+		return space
+	}
+	if mark := strings.LastIndexAny(line, "/-,;:="); mark > max(space, indent) {
+		return mark + 1
+	}
+	if space > 0 {
+		return space
+	}
+	return n
 }
