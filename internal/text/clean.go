@@ -68,6 +68,8 @@ func scrub(s string, limit int, lines bool) string {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		i += n
 		switch {
+		case r >= 0x20 && r < 0x7f:
+			b.WriteByte(byte(r))
 		case r == '\r' && i < len(s) && s[i] == '\n':
 			// the line feed says it
 		case r == '\n' && lines:
@@ -118,10 +120,11 @@ func steady(s string, limit int) string {
 	var b strings.Builder
 	b.Grow(min(len(s), limit))
 	for len(s) > 0 {
-		cluster, width := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
-		s = s[len(cluster):]
-		agreed := width > 0 && width == ansi.StringWidthWc(cluster) && len(cluster) <= clusterCap
-		if !agreed && cluster != "\n" {
+		size, width := first(s)
+		cluster := s[:size]
+		s = s[size:]
+		agreed := size == 1 || size <= clusterCap && width > 0 && width == ansi.StringWidthWc(cluster)
+		if !agreed {
 			cluster = replacement
 		}
 		if b.Len()+len(cluster) > limit {

@@ -10,7 +10,8 @@ import (
 const unknown = "<unknown>"
 
 // Age says how long ago then was, in kubectl's words: 41s, 4m12s, 19h, 212d; <unknown> for the zero time, <invalid> if
-// it is more than a second ahead of now (translateTimestampSince in k8s.io/kubectl).
+// it is more than a second ahead of now (translateTimestampSince in pkg/printers/internalversion/printers.go of
+// Kubernetes).
 func Age(now, then time.Time) string {
 	if then.IsZero() {
 		return unknown
@@ -49,7 +50,8 @@ func Bytes(n int64) string {
 }
 
 // Percent is part of whole in percent, without the sign; "-" if there is no whole. It is truncated, and computed as
-// kubectl top computes it, in floating point: 29 of 100 is 28 there and here.
+// kubectl top computes it, in floating point: 29 of 100 is 28 there and here (pkg/metricsutil/metrics_printer.go of
+// k8s.io/kubectl).
 func Percent(part, whole int64) string {
 	if whole <= 0 {
 		return "-"

@@ -92,9 +92,9 @@ func appendSpaces(b *strings.Builder, n int) {
 	}
 }
 
-// Splice puts a styled text on top of a styled line, from cell x on, in the colours that it brings along. What it covers
-// goes, and so does a wide character of which it covers a half; the rest keeps its place and its colours. A line that ends
-// before x is filled up with spaces.
+// Splice puts a styled text on top of a styled line, from cell x on; the text says its colours and closes them. What it
+// covers goes, and so does a wide character of which it covers a half; the rest keeps its place and its colours. A line
+// that ends before x is filled up with spaces.
 func Splice(line string, x int, over string) string {
 	var b strings.Builder
 	b.Grow(len(line) + len(over) + 32)
@@ -118,8 +118,8 @@ func Splice(line string, x int, over string) string {
 }
 
 // Wrap breaks clean text into lines of at most w cells: where it has line feeds, between words, and within a word only if
-// that would otherwise leave a line half empty, then behind punctuation if it can. Spaces at a break go. A wide character
-// stands alone on its line where w is 1.
+// that would otherwise leave a line half empty, then behind punctuation if it can. Spaces around a break and at the end go.
+// A wide character stands alone on its line where w is 1.
 func Wrap(s string, w int) []string {
 	var lines []string
 	for paragraph := range strings.SplitSeq(s, "\n") {
