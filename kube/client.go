@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -16,6 +18,7 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // OIDC, as kubectl has it
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/client-go/util/connrotation"
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned/typed/metrics/v1beta1"
 
 	"ktriage/internal/text"
@@ -66,6 +69,8 @@ func Connect(o Options) (*Cluster, error) {
 		return nil, fmt.Errorf("load the kubeconfig: %w", err)
 	}
 	tune(cfg, o)
+	connections := connrotation.NewDialer((&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext)
+	cfg.Dial = connections.DialContext
 	clients, err := dial(cfg)
 	if err != nil {
 		return nil, err
@@ -73,6 +78,7 @@ func Connect(o Options) (*Cluster, error) {
 	context := currentContext(raw, o.Flags)
 	c := New(clients, context, namespace, wanted(o), o.Log)
 	c.config = cfg
+	c.heart.cut = connections.CloseAll
 	c.identity.Store(&Identity{User: text.Clean(configUser(raw, context))})
 	return c, nil
 }

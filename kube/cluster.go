@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,9 +42,9 @@ type Cluster struct {
 	dirty atomic.Uint32 // Kinds that changed outside the stores
 
 	narrowing sync.Once
-	retries   struct {
+	informers struct {
 		sync.Mutex
-		all []chan struct{}
+		all []runner
 	}
 
 	// The publisher's own.
@@ -136,32 +137,43 @@ func (c *Cluster) Start(ctx context.Context, want Kinds) {
 func (c *Cluster) Retry() {
 	signal(c.heart.hint)
 	signal(c.meter.retry)
-	c.retries.Lock()
-	defer c.retries.Unlock()
-	for _, r := range c.retries.all {
-		signal(r)
+	for _, r := range c.running() {
+		r.again()
 	}
 }
 
+// ReadAgain reads everything again, whether it failed or not. The rows stay until they have been read.
+func (c *Cluster) ReadAgain() {
+	for _, r := range c.running() {
+		r.anew()
+	}
+	c.Retry()
+}
+
 // runner is an informer of any kind of row.
-type runner interface{ run(context.Context) }
+type runner interface {
+	run(ctx context.Context)
+	again() // do not wait any longer
+	anew()  // list from the start
+}
 
 func (c *Cluster) inform(ctx context.Context, r runner) {
+	c.informers.Lock()
+	c.informers.all = append(c.informers.all, r)
+	c.informers.Unlock()
 	safe.Go("informer", func() { r.run(ctx) })
 }
 
-// retryChannel makes a channel that Retry signals.
-func (c *Cluster) retryChannel() chan struct{} {
-	r := make(chan struct{}, 1)
-	c.retries.Lock()
-	c.retries.all = append(c.retries.all, r)
-	c.retries.Unlock()
-	return r
+func (c *Cluster) running() []runner {
+	c.informers.Lock()
+	defer c.informers.Unlock()
+	return slices.Clone(c.informers.all)
 }
 
-// lost has the heart look at once when a watch breaks, so that a dead server is known in no time.
+// lost has the heart look at once when a watch breaks, so that a dead server is known in no time. A heart that knows
+// already keeps its own pace.
 func (c *Cluster) lost(err error) {
-	if !answered(err) {
+	if !answered(err) && c.Health().Up {
 		signal(c.heart.hint)
 	}
 }
@@ -169,7 +181,7 @@ func (c *Cluster) lost(err error) {
 func (c *Cluster) nodeInformer() *informer[*Node] {
 	api := c.client.CoreV1().Nodes()
 	return &informer[*Node]{
-		resource: "nodes", store: c.nodes, retry: c.retryChannel(), lost: c.lost, log: c.log,
+		signals: newSignals(), resource: "nodes", store: c.nodes, lost: c.lost, log: c.log,
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
 		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			return api.Watch(ctx, o)
@@ -181,7 +193,7 @@ func (c *Cluster) nodeInformer() *informer[*Node] {
 func (c *Cluster) informPods(ctx context.Context, namespace string) {
 	api := c.client.CoreV1().Pods(namespace)
 	i := &informer[*Pod]{
-		resource: "pods", namespace: namespace, store: c.pods, retry: c.retryChannel(), lost: c.lost, log: c.log,
+		signals: newSignals(), resource: "pods", namespace: namespace, store: c.pods, lost: c.lost, log: c.log,
 		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
 		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			return api.Watch(ctx, o)

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
@@ -42,10 +43,11 @@ type heart struct {
 	hint   chan struct{} // capacity 1: something failed, look now
 	poke   func()
 	back   func() // called when the server answers again
+	cut    func() // called when connections seem to be dead
 }
 
 func newHeart(server discovery.ServerVersionInterfaceWithContext, poke, back func()) *heart {
-	h := &heart{server: server, hint: make(chan struct{}, 1), poke: poke, back: back}
+	h := &heart{server: server, hint: make(chan struct{}, 1), poke: poke, back: back, cut: func() {}}
 	h.cur.Store(&Health{})
 	return h
 }
@@ -86,6 +88,11 @@ func (h *heart) beat(ctx context.Context) time.Duration {
 		is.Since = now
 	}
 	h.cur.Store(&is)
+	if errors.Is(err, context.DeadlineExceeded) && was.Tries > 0 {
+		// Nothing came in over ten seconds. If it is the connection that is dead, as after a balancer has forgotten it, no
+		// request on it will ever fail by itself; HTTP/2's own pings take three quarters of a minute to find out.
+		h.cut()
+	}
 	if is.Up && was.Known && !was.Up {
 		h.back()
 	}

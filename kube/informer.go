@@ -32,8 +32,9 @@ const (
 )
 
 var (
-	// errResync asks for a new listing, because the server no longer knows the version that we could go on from.
-	errResync = errors.New("resource version is too old")
+	// errResync asks for a new listing: the server no longer knows the version that we could go on from, or somebody wants
+	// it.
+	errResync = errors.New("everything is to be read again")
 	// errShort keeps a server that ends every watch at once from being asked in a hot loop.
 	errShort = errors.New("the server ended the watch at once")
 )
@@ -45,6 +46,7 @@ var (
 // silence (a refused connection, 429); and every wait ends at once when the context does or when somebody knows that the
 // server is back. Order of attempts as in KEP-3157: a streamed list where the server has it, pages where it has not.
 type informer[R Row] struct {
+	signals
 	resource, namespace string
 
 	list  func(context.Context, metav1.ListOptions) (runtime.Object, error)
@@ -52,7 +54,6 @@ type informer[R Row] struct {
 	row   func(runtime.Object) R
 
 	store  *store[R]
-	retry  chan struct{}    // capacity 1: the server is back, do not wait any longer
 	lost   func(error)      // told of every failure
 	denied func(error) bool // told that the server forbids it; true ends the informer. May be nil
 	log    *slog.Logger
@@ -60,6 +61,17 @@ type informer[R Row] struct {
 	paged  bool // the server cannot stream lists
 	synced bool // a listing has been complete at least once
 }
+
+// signals reach an informer from outside.
+type signals struct {
+	retry  chan struct{} // capacity 1: the server is back, do not wait any longer
+	relist chan struct{} // capacity 1: somebody does not believe the rows
+}
+
+func newSignals() signals { return signals{make(chan struct{}, 1), make(chan struct{}, 1)} }
+
+func (s signals) again() { signal(s.retry) }
+func (s signals) anew()  { signal(s.relist) }
 
 // run lists and watches until ctx ends.
 func (i *informer[R]) run(ctx context.Context) {
@@ -186,6 +198,8 @@ func (i *informer[R]) consume(ctx context.Context, w watch.Interface, version st
 		select {
 		case <-ctx.Done():
 			return version, nil
+		case <-i.relist:
+			return "", errResync
 		case e, open = <-w.ResultChan():
 		}
 		if !open {

@@ -40,7 +40,7 @@ func newWire(t *testing.T) *wire {
 	w.feed = w.store.open(func() {})
 	w.feed.SetQuery(Query[*thing]{Tie: byUID})
 	w.inf = &informer[*thing]{
-		resource: "things", store: w.store, retry: make(chan struct{}, 1), log: slog.New(slog.DiscardHandler),
+		signals: newSignals(), resource: "things", store: w.store, log: slog.New(slog.DiscardHandler),
 		lost: func(error) { w.losses++ },
 		list: func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			w.lists = append(w.lists, o)
@@ -80,6 +80,12 @@ func (w *wire) start() {
 		cancel()
 		<-done
 	}
+	synctest.Wait()
+}
+
+// passes lets virtual time pass.
+func (w *wire) passes(d time.Duration) {
+	<-time.After(d)
 	synctest.Wait()
 }
 
@@ -167,7 +173,7 @@ func TestWatchThatEndsIsTakenUpWhereItStopped(t *testing.T) {
 		streams[0].Action(watch.Bookmark, listed("7"))
 		streams[0].Action(watch.Bookmark, pod("", "20"))
 		synctest.Wait()
-		time.Sleep(2 * time.Second)
+		w.passes(2 * time.Second)
 		streams[0].Stop()
 		synctest.Wait()
 		if len(w.watches) != 2 || w.watches[1].ResourceVersion != "20" || w.watches[1].SendInitialEvents != nil {
@@ -215,11 +221,11 @@ func TestLostServerLeavesTheRowsAndIsTriedForEver(t *testing.T) {
 		w.start()
 		stream.Add(pod("a", "5"))
 		stream.Action(watch.Bookmark, listed("7"))
-		time.Sleep(time.Minute)
+		w.passes(time.Minute)
 		down = true
 		broke := time.Now()
 		stream.Stop()
-		time.Sleep(10 * time.Minute)
+		w.passes(10 * time.Minute)
 		w.sees("a", Stale)
 		st := w.feed.Load().State
 		if st.Since.Sub(broke).Abs() > time.Second || !errors.Is(st.Err, syscall.ECONNREFUSED) {
@@ -233,7 +239,7 @@ func TestLostServerLeavesTheRowsAndIsTriedForEver(t *testing.T) {
 			t.Errorf("told of %d losses in %d tries", w.losses, tries)
 		}
 		down, stream = false, watch.NewFake()
-		time.Sleep(retryMost)
+		w.passes(retryMost)
 		if n := len(w.watches); w.watches[n-1].ResourceVersion != "7" {
 			t.Errorf("took it up at %q, want 7", w.watches[n-1].ResourceVersion)
 		}
@@ -254,7 +260,7 @@ func TestRetryEndsTheWait(t *testing.T) {
 		w.start()
 		w.sees("", Denied)
 		asked := len(w.watches)
-		time.Sleep(10 * time.Second)
+		w.passes(10 * time.Second)
 		if len(w.watches) != asked {
 			t.Errorf("asked %d times in ten seconds for what is forbidden", len(w.watches)-asked)
 		}
@@ -277,7 +283,7 @@ func TestServerThatEndsEveryWatchAtOnceIsNotAskedInAHotLoop(t *testing.T) {
 			return f, nil
 		}
 		w.start()
-		time.Sleep(time.Minute)
+		w.passes(time.Minute)
 		if n := len(w.watches); n > 80 {
 			t.Errorf("asked %d times in a minute", n)
 		}

@@ -180,12 +180,15 @@ func (a *App) resize(s views.Size) {
 func (a *App) View() tea.View {
 	if a.dirty && a.size.W > 0 {
 		a.frame, a.cursor = a.draw()
+		if !a.look.utf8 {
+			a.frame = text.ASCII(a.frame)
+		}
 		a.dirty = false
 	}
 	v := tea.NewView(a.frame)
 	v.AltScreen, v.ReportFocus = true, true
 	v.Cursor = a.cursor
-	v.WindowTitle = "ktriage " + text.Clean(a.cluster.Context())
+	v.WindowTitle = "ktriage " + text.ASCII(text.Clean(a.cluster.Context()))
 	return v
 }
 

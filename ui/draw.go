@@ -248,8 +248,9 @@ func (a *App) inputCursor() *tea.Cursor {
 // drawTooSmall asks for a larger terminal; keys still work.
 func (a *App) drawTooSmall() string {
 	lines := []string{
-		fmt.Sprintf("too small: %dx%d, needs %dx%d", a.size.W, a.size.H, minWidth, minHeight),
-		"q quits, ctrl+c too",
+		fmt.Sprintf("%dx%d is too small", a.size.W, a.size.H),
+		fmt.Sprintf("needed: %dx%d", minWidth, minHeight),
+		"q quits",
 	}
 	out := make([]string, a.size.H)
 	for y := range out {

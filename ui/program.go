@@ -49,23 +49,27 @@ func Panes() []string { return []string{"nodes", "pods"} }
 func Run(ctx context.Context, d Deps) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	app := newApp(ctx, d)
+	return newApp(ctx, d).show(ctx, d)
+}
+
+// show is Run for a model that has been made.
+func (a *App) show(ctx context.Context, d Deps) error {
 	options := append([]tea.ProgramOption{
 		tea.WithContext(ctx), tea.WithFPS(fps), tea.WithoutSignalHandler(),
 	}, d.Options...)
-	if app.look.fixed {
-		options = append(options, tea.WithColorProfile(app.look.profile))
+	if a.look.fixed {
+		options = append(options, tea.WithColorProfile(a.look.profile))
 	}
-	program := tea.NewProgram(app, options...)
+	program := tea.NewProgram(a, options...)
 	d.Cluster.Start(ctx, kube.Nodes|kube.Pods|kube.Metrics)
-	safe.Go("pump", func() { pump(ctx, program.Send, d.Cluster.Notifier(), app.gap) })
+	safe.Go("pump", func() { pump(ctx, program.Send, d.Cluster.Notifier(), a.gap) })
 	_, err := program.Run()
-	for _, p := range app.panes {
+	for _, p := range a.panes {
 		p.Close()
 	}
 	switch {
-	case app.err != nil:
-		return app.err
+	case a.err != nil:
+		return a.err
 	case errors.Is(err, tea.ErrProgramPanic):
 		return &safe.Panic{Goroutine: "screen", Value: err, Stack: "see the log"}
 	case errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil:

@@ -90,6 +90,10 @@ func (a *App) why(b keymap.Binding) string {
 		if !a.history.canForward() {
 			return "there is nothing to go forward to"
 		}
+	case keymap.Zoom:
+		if a.layout == single {
+			return "the pane has the whole screen already"
+		}
 	case keymap.Layout, keymap.NextPane, keymap.PreviousPane:
 		if len(a.panes) < 2 {
 			return "there is one pane"
@@ -175,7 +179,7 @@ func (a *App) runScreen(id keymap.ID) (bool, tea.Cmd) {
 		a.now = a.clock()
 		return true, a.flash("times are in "+a.now.Location().String(), themes.Muted)
 	case keymap.ReadAgain:
-		a.cluster.Retry()
+		a.cluster.ReadAgain()
 		return true, a.flash("asking the server again", themes.Muted)
 	default:
 		return false, nil

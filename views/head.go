@@ -21,6 +21,9 @@ func (l *list[R]) drawHead(b *strings.Builder, w int, f Frame) {
 			r.Right = "error · showing " + l.showing()
 		}
 	}
+	if at := l.asOf(f); !at.IsZero() && f.Input == nil {
+		r.Tail = " as of " + at.Format(time.TimeOnly)
+	}
 	if l.phase(f) == kube.Stale {
 		r.RightToken = themes.Warn
 	}
@@ -68,9 +71,6 @@ func (l *list[R]) title(f Frame) string {
 	}
 	if m := l.marked(); m != "" {
 		t += " · " + m
-	}
-	if at := l.asOf(f); !at.IsZero() {
-		t += " as of " + at.Format(time.TimeOnly)
 	}
 	return t
 }

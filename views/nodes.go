@@ -46,7 +46,7 @@ func NodeColumns() []table.Column[*kube.Node] {
 				return table.Cell{Text: n.StatusText(), Token: severityToken(n.Severity(m))}
 			}},
 		{ID: "for", Title: "FOR", Min: 5, Right: true, Drop: 2,
-			Cell: func(n *kube.Node, m kube.Moment) table.Cell { return plain(text.Age(m.Now, n.For())) }},
+			Cell: func(n *kube.Node, m kube.Moment) table.Cell { return plain(since(m.Now, n.For())) }},
 		{ID: "conditions", Title: "CONDITIONS", Min: 10, Max: 28, Drop: 1,
 			Cell: func(n *kube.Node, m kube.Moment) table.Cell {
 				return table.Cell{Text: n.ConditionsText(), Token: severityToken(n.Severity(m))}
@@ -131,7 +131,7 @@ func nodeOrders() []order[*kube.Node] {
 		{id: "for", title: "for", column: "for",
 			key: func(n *kube.Node, _ uint8, _ kube.Moment) uint64 { return newest(n.For()) }},
 		{id: "conditions", title: "conditions", column: "conditions",
-			compare: func(a, b *kube.Node) int { return cmp.Compare(b.ConditionsText(), a.ConditionsText()) }},
+			compare: func(a, b *kube.Node) int { return cmp.Compare(conditionsKey(a), conditionsKey(b)) }},
 		{id: "pods", title: "pods", column: "pods", reads: kube.Pods,
 			key: func(n *kube.Node, _ uint8, m kube.Moment) uint64 { return uint64(m.Loads[n.Name].Pods) }},
 		{id: "cpu", title: "cpu", column: "cpu", reads: kube.Metrics,
@@ -145,6 +145,15 @@ func nodeOrders() []order[*kube.Node] {
 		{id: "age", title: "age", column: "age",
 			key: func(n *kube.Node, _ uint8, _ kube.Moment) uint64 { return newest(n.Created) }},
 	}
+}
+
+// conditionsKey orders the conditions by their first letters, and nodes without any behind them.
+func conditionsKey(n *kube.Node) string {
+	text := n.ConditionsText()
+	if text == "-" {
+		return "\x7f"
+	}
+	return strings.ToLower(text)
 }
 
 func nodeCounts(s *kube.Snapshot[*kube.Node]) string {
@@ -247,6 +256,14 @@ func clock(t, now time.Time) string {
 		return t.Format(time.TimeOnly)
 	}
 	return t.Format("2006-01-02 15:04")
+}
+
+// since is the age of something that may not be known.
+func since(now, t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return text.Age(now, t)
 }
 
 // absolute is a time with its age.

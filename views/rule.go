@@ -14,6 +14,7 @@ type Rule struct {
 	Heavy      bool   // the focused pane
 	Chip       string // on a fill of its own, before everything
 	Left       string
+	Tail       string // after Left, if there is room for all of it
 	Input      *Input // takes the place of Left: "/ text"
 	Sigil      string // what stands before the input, "/" unless set
 	Right      string
@@ -69,6 +70,9 @@ func (r Rule) Draw(b *strings.Builder, w int, p *themes.Painter) {
 	rightRoom := 0
 	if right != "" {
 		rightRoom = text.Width(right) + 3
+	}
+	if text.Width(left)+text.Width(r.Tail) <= room-rightRoom {
+		left += r.Tail
 	}
 	left = text.Cut(left, max(room-rightRoom, 0), ellipsis)
 

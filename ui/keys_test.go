@@ -1,0 +1,324 @@
+package ui
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ktriage/keymap"
+	"ktriage/kube/kubetest"
+	"ktriage/themes"
+)
+
+// under gives the line of the row under the cursor of the focused pane, from the cursor on.
+func (s *session) under() string {
+	for l := range strings.SplitSeq(s.Screen(), "\n") {
+		if _, row, ok := strings.Cut(l, "▌"); ok {
+			return row
+		}
+	}
+	return ""
+}
+
+func (s *session) isUnder(name string) {
+	s.t.Helper()
+	if !strings.Contains(s.under(), name) {
+		s.t.Errorf("under the cursor: %q, want %s", s.under(), name)
+	}
+}
+
+func TestCursorStaysOnItsObjectWhileRowsMove(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(30)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("j", "j", "j", "j", "j", "j", "j")
+		s.isUnder("batch/job-0002")
+		s.Put(pod("batch", "job-0000", "worker-1", crashing), pod("aaa", "new", "worker-1", crashing))
+		s.Wait(time.Second)
+		s.isUnder("batch/job-0002")
+		s.Put(pod("batch", "job-0002", "worker-1", crashing))
+		s.Wait(time.Second)
+		s.isUnder("batch/job-0002")
+		s.Delete(pod("batch", "job-0002", "worker-1"))
+		s.Wait(time.Second)
+		if s.under() == "" {
+			t.Errorf("no row is under the cursor after its object went:\n%s", s.Screen())
+		}
+	})
+}
+
+func TestMovingByRowsPagesAndEnds(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(60)
+		s.deps.Pane = "pods"
+		s.start()
+		s.isUnder("checkout")
+		for _, step := range []struct{ key, under string }{
+			{"j", "search"}, {"down", "ledger-0"}, {"k", "search"}, {"up", "checkout"}, {"k", "checkout"},
+			{"pgdown", "job-0011"}, {"ctrl+b", "checkout"}, {"G", "ledger-1"}, {"j", "ledger-1"},
+			{"home", "checkout"}, {"end", "ledger-1"}, {"g", "checkout"},
+		} {
+			s.Press(step.key)
+			if !strings.Contains(s.under(), step.under) {
+				t.Errorf("%s: under the cursor: %q, want %s", step.key, s.under(), step.under)
+			}
+		}
+	})
+}
+
+func TestFilterNarrowsAsItIsTyped(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("/")
+		s.Type("pay q")
+		s.sees("/ pay q")
+		s.misses("checkout")
+		s.Press("backspace", "backspace")
+		s.sees("pay/ledger-0", "pay/ledger-1")
+		s.misses("checkout", "job-00")
+		s.Press("enter", "j")
+		s.isUnder("ledger-1")
+		s.sees("/ pay")
+		s.Press("esc")
+		s.sees("checkout")
+		s.isUnder("ledger-1")
+
+		s.Press("/")
+		s.Type("!job")
+		s.misses("job-00")
+		s.Press("ctrl+u")
+		s.sees("job-00")
+		s.Press("esc")
+		if s.app.quit {
+			t.Error("typing in the filter has quit the program")
+		}
+	})
+}
+
+func TestPastedTextReachesTextFieldsOnly(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(30)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Paste("q\rjjj\x1b[31m")
+		s.sees("pasted text was ignored")
+		s.isUnder("checkout")
+		s.Press("/")
+		s.Paste("ledger\n-0\x1b]0;x\x07")
+		s.misses("checkout")
+		if v := s.app.input.value(); strings.ContainsAny(v, "\n\x1b\x07") || !strings.HasPrefix(v, "ledger") {
+			t.Errorf("the filter is %q", v)
+		}
+	})
+}
+
+func TestDrillDownToPodsAndBack(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.start()
+		s.Press("j", "j", "j", "enter")
+		s.sees("worker-1", "pay/ledger-1")
+		s.misses("cart-0", "proxy-worker-2", "search")
+		s.Press("j", "o")
+		s.isUnder("worker-1")
+		s.Press("[")
+		s.sees("pay/ledger-1")
+		s.Press("[")
+		s.isUnder("worker-1")
+		s.sees("NotReady(Unknown)")
+		s.Press("]")
+		s.sees("pay/ledger-1")
+		s.misses("cart-0")
+		s.Press("esc")
+		s.isUnder("worker-1")
+		s.sees("NotReady(Unknown)")
+		s.Press("2")
+		s.sees("cart-0") // the pane is no longer narrowed
+		s.Press("1", "esc", "esc", "esc")
+		s.sees("nothing to go back from")
+	})
+}
+
+func TestSortingAndItsReverse(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(30)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("O")
+		s.sees("sort by", "esc cancel")
+		s.Press("esc")
+		s.misses("esc cancel")
+		s.Press("O", "n", "g")
+		s.isUnder("batch/job-0000")
+		s.Press("O", "n", "g")
+		s.isUnder("shop/search")
+		s.Press("O", "r", "g")
+		s.isUnder("checkout")
+		s.Press("O", "h", "g")
+		s.isUnder("checkout")
+	})
+}
+
+func TestMarksAreKeptWhileAFilterHidesThem(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(10)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("space", "j", "space")
+		s.sees("2 marked")
+		s.Press("/")
+		s.Type("job")
+		s.Press("enter")
+		s.sees("2 marked", "hidden")
+		s.Press("esc", "esc")
+		s.misses("marked")
+	})
+}
+
+func TestPaletteRunsCommandsAndFindsObjects(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(30)
+		s.start()
+		s.Press(":")
+		s.Type("pods")
+		s.Press("enter")
+		s.isUnder("checkout")
+		s.Press(":")
+		s.Type("ledger-1")
+		s.Press("enter")
+		s.isUnder("ledger-1")
+		s.Press(":")
+		s.Type("no such thing at all")
+		s.Press("enter", "esc")
+		s.isUnder("ledger-1")
+		s.Press(":")
+		s.Type("quit")
+		s.Press("enter")
+		s.Wait(time.Second)
+		if s.AltScreen() {
+			t.Errorf("the palette does not quit:\n%s", s.Screen())
+		}
+	})
+}
+
+func TestFrozenScreenHoldsStillAndCatchesUp(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("F")
+		s.sees("frozen at")
+		before := s.Screen()
+		s.Put(pod("aaa", "new", "worker-1", crashing))
+		s.Wait(3 * time.Minute)
+		if got := s.Screen(); got != before {
+			t.Errorf("the frozen screen has changed:\n%s", got)
+		}
+		s.Press("j")
+		s.isUnder("search")
+		s.Press("F")
+		s.sees("aaa/new")
+	})
+}
+
+func TestEveryKeyOfEveryFooterIsInTheTable(t *testing.T) {
+	m := keymap.Default()
+	for scope, ids := range footers {
+		for _, id := range ids {
+			b, ok := m.Lookup(id)
+			if !ok || len(b.Keys) == 0 {
+				t.Errorf("the footer of %s names %q, which has no key", scope, id)
+			} else if !slices.Contains(scope.Path(), b.Scope) {
+				t.Errorf("the footer of %s names %q, which does not count there", scope, id)
+			}
+		}
+	}
+}
+
+func TestEveryBindingOfTheTableDoesSomething(t *testing.T) {
+	quiet := []keymap.ID{
+		keymap.Interrupt, keymap.Quit, keymap.Suspend, // they end or stop the program
+		keymap.SortBy,  // waits for more
+		keymap.OpenRow, // what it does stands in the scopes inside
+	}
+	for _, b := range keymap.Default().Bindings(keymap.App, keymap.Table, keymap.Nodes, keymap.Pods, keymap.Always) {
+		if slices.Contains(quiet, b.ID) {
+			continue
+		}
+		t.Run(string(b.ID), func(t *testing.T) {
+			inSession(t, 100, 30, func(s *session) {
+				s.incident(60)
+				s.deps.Pane = "pods"
+				if b.Scope == keymap.Nodes {
+					s.deps.Pane = "nodes"
+				}
+				s.start()
+				s.Press("2", "1", "[")      // there is a history in both directions
+				s.Press("pgdown", "j", "l") // there is room to move in every direction
+				if b.ID == keymap.MarkRange {
+					s.Press("space", "j")
+				}
+				if b.Scope == keymap.Nodes {
+					s.Press("1")
+				} else if b.ID != keymap.HistoryForward {
+					s.Press("2")
+				}
+				if b.ID == keymap.PaneID(2) {
+					s.Press("1")
+				}
+				before, _ := s.Screen(), s.Written()
+				s.Press(strings.Fields(b.Keys[0])...)
+				if s.Screen() == before && s.Written() == "" {
+					t.Errorf("%s changes nothing and says nothing", b.Keys[0])
+				}
+			})
+		})
+	}
+}
+
+func TestDestructiveKeysAreOffWhileTheScreenIsOld(t *testing.T) {
+	danger := keymap.Binding{ID: "test.danger", Danger: true}
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.start()
+		if why := s.app.why(danger); why != "" {
+			t.Errorf("off while all is live: %s", why)
+		}
+		s.Fail(kubetest.Refused)
+		s.Wait(12 * time.Second)
+		if why := s.app.why(danger); !strings.Contains(why, "actions are off until the API server answers") {
+			t.Errorf("the server is gone: %q", why)
+		}
+		s.Fail(nil)
+		s.Wait(5 * time.Second)
+		if why := s.app.why(danger); why != "" {
+			t.Errorf("off although the server is back: %s", why)
+		}
+		s.app.readOnly = true
+		if why := s.app.why(danger); !strings.Contains(why, "--read-only") {
+			t.Errorf("read-only: %q", why)
+		}
+	})
+}
+
+func TestKeyThatIsOffIsGreyInFooterAndHelp(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.start()
+		l := newLine(s.app.paint, 40)
+		s.app.hint(l, keymap.Binding{ID: "test.danger", Keys: []string{"D"}, Short: "drain", Danger: true})
+		lit := l.String()
+		s.Fail(kubetest.Refused)
+		s.Wait(12 * time.Second)
+		l = newLine(s.app.paint, 40)
+		s.app.hint(l, keymap.Binding{ID: "test.danger", Keys: []string{"D"}, Short: "drain", Danger: true})
+		grey := l.String()
+		if lit == grey || !strings.Contains(grey, s.app.paint.Open(themes.Border, themes.Plain)) {
+			t.Errorf("lit %q, grey %q", lit, grey)
+		}
+	})
+}
