@@ -22,7 +22,6 @@ type Painter struct {
 	open   [Tokens][Grounds]string
 	bold   [Tokens][Grounds]string
 	glyphs *[Glyphs]string
-	plain  bool // grounds cannot be seen: the row under the cursor of a pane without focus has a glyph instead
 }
 
 // Compile makes the painter of a theme.
@@ -34,7 +33,7 @@ func Compile(t Theme, o Options) *Painter {
 	if t.mono && o.Profile > colorprofile.ASCII {
 		o.Profile = colorprofile.ASCII
 	}
-	p := &Painter{glyphs: &ascii, plain: o.Profile < colorprofile.ANSI256}
+	p := &Painter{glyphs: &ascii}
 	if o.UTF8 {
 		p.glyphs = &unicode
 	}

@@ -43,7 +43,7 @@ func Builtin() []Theme {
 		{Name: "auto", dark: &dark, light: &light},
 		{Name: "dark", dark: &dark, light: &dark},
 		{Name: "light", dark: &light, light: &light},
-		{Name: "high-contrast", dark: &contrast, light: &contrast},
+		{Name: "high-contrast", dark: &contrast, light: &contrastLight},
 		{Name: "nord", dark: &nord, light: &nord},
 		{Name: "solarized-dark", dark: &solarizedDark, light: &solarizedDark},
 		{Name: "solarized-light", dark: &solarizedLight, light: &solarizedLight},

@@ -161,12 +161,13 @@ func (l *list[R]) Handle(e Event) []Effect {
 	return nil
 }
 
-// load takes the newest snapshot and says so when the object under the cursor has gone.
+// load takes the newest snapshot and says so when the object under the cursor has gone. What a filter or a pin may have
+// dropped has not gone.
 func (l *list[R]) load() []Effect {
 	l.snap = l.feed.Load()
 	l.table.SetSnapshot(l.snap)
 	l.find()
-	if ref, gone := l.table.Gone(); gone && l.filter.Empty() {
+	if ref, gone := l.table.Gone(); gone && !l.narrowed() {
 		return []Effect{Flash{l.spec.one + " " + fullName(ref) + " is gone", themes.Muted}}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"ktriage/internal/text"
 	"ktriage/keymap"
 	"ktriage/kube"
+	"ktriage/themes"
 )
 
 // NewPods makes the pods pane: kubectl's STATUS and what it hides, the worst first.
@@ -32,8 +33,11 @@ func NewPods(feed Feed[*kube.Pod]) View {
 		details: podDetails,
 		open:    func(*kube.Pod) []Effect { return []Effect{ShowDetails{}} },
 		other: func(p *kube.Pod, id keymap.ID) []Effect {
-			if id != keymap.PodNode || p.Node == "" {
+			switch {
+			case id != keymap.PodNode:
 				return nil
+			case p.Node == "":
+				return []Effect{Flash{fullName(p.Ref()) + " is not bound to a node", themes.Warn}}
 			}
 			return []Effect{Open{Place{Pane: "nodes", Name: p.Node}}}
 		},

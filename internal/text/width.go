@@ -94,8 +94,12 @@ func appendSpaces(b *strings.Builder, n int) {
 
 // Splice puts a styled text on top of a styled line, from cell x on; the text says its colours and closes them. What it
 // covers goes, and so does a wide character of which it covers a half; the rest keeps its place and its colours. A line
-// that ends before x is filled up with spaces.
+// that ends before x is filled up with spaces. A text without width covers nothing.
 func Splice(line string, x int, over string) string {
+	width := ansi.StringWidth(over)
+	if width == 0 {
+		return line
+	}
 	var b strings.Builder
 	b.Grow(len(line) + len(over) + 32)
 	left := ansi.Truncate(line, x, "")
@@ -103,7 +107,7 @@ func Splice(line string, x int, over string) string {
 	appendSpaces(&b, x-ansi.StringWidth(left))
 	b.WriteString(over)
 
-	behind := x + ansi.StringWidth(over)
+	behind := x + width
 	keep := ansi.StringWidth(line) - behind
 	if keep <= 0 {
 		return b.String()
