@@ -51,6 +51,7 @@ race:
 
 lint:
 	go tool -modfile=tools/go.mod golangci-lint run
+	cd devcluster && go tool -modfile=../tools/go.mod golangci-lint run
 
 bench:
 	go test -run xxx -bench . -benchmem ./internal/table ./kube ./internal/text

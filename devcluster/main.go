@@ -20,14 +20,21 @@ import (
 	"ktriage/devcluster/scenario"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+func main() { os.Exit(run()) }
+
+// run gives the exit code.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
+	// A reader of our lines that goes away must not end us half-way: caught, SIGPIPE is only an error of the write.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "devcluster:", err)
-		stop()
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func command() *cobra.Command {
@@ -63,6 +70,16 @@ func say() func(string, ...any) {
 	}
 }
 
+// export is the line for a shell.
+func export(c *cluster.Cluster) string {
+	path := c.Kubeconfig()
+	if strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || strings.ContainsRune("\"'`$&|;<>()*?[]#~\\!", r) }) {
+		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return "export KUBECONFIG=" + path
+}
+
+// defaultDir follows the XDG base directories.
 func defaultDir() string {
 	state := os.Getenv("XDG_STATE_HOME")
 	if state == "" {
@@ -87,7 +104,7 @@ func up(open opener) *cobra.Command {
 			if err := c.Up(cmd.Context(), o); err != nil {
 				return err
 			}
-			fmt.Printf("export KUBECONFIG=%s\n", c.Kubeconfig())
+			fmt.Println(export(c))
 			return nil
 		},
 	}
@@ -112,9 +129,7 @@ func down(open opener) *cobra.Command {
 	return cmd
 }
 
-// errDown makes status fail where there is no cluster, for scripts.
-var errDown = errors.New("no cluster runs here; `devcluster up` starts one")
-
+// status fails where no cluster runs, for scripts.
 func status(open opener) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Say which components run", Args: cobra.NoArgs,
@@ -130,10 +145,15 @@ func status(open opener) *cobra.Command {
 				}
 				fmt.Printf("%-24s %-6s pid %-8d %s\n", p.Name, state, p.PID, p.Log)
 			}
-			if len(c.Running()) == 0 {
-				return errDown
+			switch running := len(c.Running()); {
+			case running == 0:
+				return c.NotRunning()
+			case !c.Ready:
+				fmt.Println("not ready: `devcluster up` is still at work, or was killed; then `devcluster down` ends the rest")
+			case running < len(c.Processes):
+				fmt.Println("not all of it runs: `devcluster start COMPONENT` starts one again")
 			}
-			fmt.Printf("scenario %s\nexport KUBECONFIG=%s\n", c.Scenario, c.Kubeconfig())
+			fmt.Printf("scenario %s\n%s\n", c.Scenario, export(c))
 			return nil
 		},
 	}
@@ -166,7 +186,7 @@ func start(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.StartComponent(cmd.Context(), args[0])
+			return c.Start(cmd.Context(), args[0])
 		},
 	}
 }
@@ -176,25 +196,45 @@ func kubectl(open opener, dir *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "kubectl ...", Short: "The real kubectl on this cluster", DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
-			for len(args) > 0 && strings.HasPrefix(args[0], "--dir") {
-				value, ok := strings.CutPrefix(args[0], "--dir=")
-				if !ok && len(args) > 1 {
-					value, args = args[1], args[1:]
-				}
-				*dir, args = value, args[1:]
+			own, args, err := cutDir(args)
+			if err != nil {
+				return err
+			}
+			if own != "" {
+				*dir = own
 			}
 			c, err := open()
 			if err != nil {
 				return err
 			}
-			if len(c.Running()) == 0 {
-				return errDown
+			command, err := c.Kubectl()
+			if err != nil {
+				return err
 			}
-			binary := filepath.Join(c.Bin, "devcluster-kube")
 			env := append(os.Environ(), "KUBECONFIG="+c.Kubeconfig())
-			return syscall.Exec(binary, append([]string{binary, "kubectl"}, args...), env)
+			if err := syscall.Exec(command[0], append(command, args...), env); err != nil {
+				return fmt.Errorf("run kubectl: %w", err)
+			}
+			return nil
 		},
 	}
+}
+
+// cutDir takes --dir from the beginning of kubectl's arguments, where cobra leaves it.
+func cutDir(args []string) (dir string, rest []string, err error) {
+	if len(args) == 0 {
+		return "", nil, nil
+	}
+	if value, ok := strings.CutPrefix(args[0], "--dir="); ok {
+		return value, args[1:], nil
+	}
+	if args[0] != "--dir" {
+		return "", args, nil
+	}
+	if len(args) == 1 {
+		return "", nil, errors.New("--dir needs a folder")
+	}
+	return args[1], args[2:], nil
 }
 
 func loadCommand(open opener) *cobra.Command {
@@ -206,14 +246,10 @@ func loadCommand(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := c.Up(cmd.Context(), cluster.Options{Scenario: "empty", Bare: true}); err != nil {
+			if err := c.Load(cmd.Context(), o); err != nil {
 				return err
 			}
-			o.PKIDir, o.Endpoint, o.Progress = filepath.Join(c.Dir, "pki"), fmt.Sprintf("https://127.0.0.1:%d", c.Ports.Etcd), say()
-			if err := load.Fill(cmd.Context(), o); err != nil {
-				return errors.Join(err, c.Down(false))
-			}
-			fmt.Printf("export KUBECONFIG=%s\n", c.Kubeconfig())
+			fmt.Println(export(c))
 			return nil
 		},
 	}

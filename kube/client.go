@@ -184,10 +184,10 @@ func (c *Cluster) Probe(ctx context.Context) error {
 	if err == nil {
 		id.User, id.Groups, id.Known = text.Clean(self.Status.UserInfo.Username), self.Status.UserInfo.Groups, true
 	}
+	if err := c.CheckNamespaces(ctx); err != nil {
+		return err
+	}
 	for _, ns := range c.Scope().Namespaces {
-		if err := c.checkNamespace(ctx, ns); err != nil {
-			return err
-		}
 		id.MayWrite = id.MayWrite || c.allowed(ctx, "delete", "pods", ns)
 	}
 	c.identity.Store(&id)
@@ -195,14 +195,17 @@ func (c *Cluster) Probe(ctx context.Context) error {
 	return nil
 }
 
-// checkNamespace gives an error if the server says for certain that there is no such namespace.
-func (c *Cluster) checkNamespace(ctx context.Context, name string) error {
-	if name == metav1.NamespaceAll {
-		return nil
-	}
-	_, err := c.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("look at namespace %s: %w", name, err)
+// CheckNamespaces gives an error if the server says for certain that one of the namespaces that are looked at does not
+// exist. Listing the rows of such a namespace is no error to the server: there are none.
+func (c *Cluster) CheckNamespaces(ctx context.Context) error {
+	for _, name := range c.Scope().Namespaces {
+		if name == metav1.NamespaceAll {
+			continue
+		}
+		_, err := c.client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return fmt.Errorf("look at namespace %s: %w", name, err)
+		}
 	}
 	return nil
 }

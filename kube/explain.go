@@ -43,8 +43,7 @@ func Explain(err error) Explanation {
 	if err == nil {
 		return Explanation{}
 	}
-	var e explainer
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[explainer](err); ok {
 		return e.explain()
 	}
 	for _, explain := range []func(error) (Explanation, bool){

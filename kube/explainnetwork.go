@@ -18,8 +18,7 @@ import (
 
 // server names the API server that an error is about, as well as the error knows it.
 func server(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		if parsed, err := url.Parse(u.URL); err == nil && parsed.Host != "" {
 			return "The API server at " + text.Clean(parsed.Host)
 		}

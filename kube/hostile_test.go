@@ -54,9 +54,9 @@ func fill(v reflect.Value, s string, depth int) {
 		fill(value, s, depth-1)
 		v.SetMapIndex(key, value)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				fill(v.Field(i), s, depth-1)
+		for _, field := range v.Fields() {
+			if field.CanSet() {
+				fill(field, s, depth-1)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -20,8 +21,10 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// wire is the far end of an informer: it answers with what the test has laid ready.
+// wire is the far end of an informer: it answers with what the test has laid ready. The test and the informer take turns:
+// the test has the turn except while it waits.
 type wire struct {
+	turn    sync.Mutex
 	t       *testing.T
 	store   *store[*thing]
 	feed    *Feed[*thing]
@@ -41,12 +44,20 @@ func newWire(t *testing.T) *wire {
 	w.feed.SetQuery(Query[*thing]{Tie: byUID})
 	w.inf = &informer[*thing]{
 		signals: newSignals(), resource: "things", store: w.store, log: slog.New(slog.DiscardHandler),
-		lost: func(error) { w.losses++ },
+		lost: func(error) {
+			w.turn.Lock()
+			defer w.turn.Unlock()
+			w.losses++
+		},
 		list: func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			w.turn.Lock()
 			w.lists = append(w.lists, o)
-			return w.page(o)
+			w.turn.Unlock()
+			return w.page(o) // which may wait for the test
 		},
 		watch: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			w.turn.Lock()
+			defer w.turn.Unlock()
 			w.watches = append(w.watches, o)
 			return w.answer(o)
 		},
@@ -63,7 +74,11 @@ func inBubble(t *testing.T, test func(w *wire)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(t)
-		defer w.stop()
+		w.turn.Lock()
+		defer func() {
+			w.turn.Unlock()
+			w.stop()
+		}()
 		test(w)
 	})
 }
@@ -80,19 +95,28 @@ func (w *wire) start() {
 		cancel()
 		<-done
 	}
+	w.settle()
+}
+
+// settle gives the informer its turn until it waits.
+func (w *wire) settle() {
+	w.turn.Unlock()
 	synctest.Wait()
+	w.turn.Lock()
 }
 
 // passes lets virtual time pass.
 func (w *wire) passes(d time.Duration) {
+	w.turn.Unlock()
 	<-time.After(d)
 	synctest.Wait()
+	w.turn.Lock()
 }
 
 // sees compares the rows and the phase that a reader sees.
 func (w *wire) sees(want string, phase Phase) {
 	w.t.Helper()
-	synctest.Wait()
+	w.settle()
 	w.store.publish(Moment{Now: time.Now()}, 0, false)
 	s := w.feed.Load()
 	if got := strings.Join(rows(s), " "); got != want || s.State.Phase != phase {
@@ -172,10 +196,10 @@ func TestWatchThatEndsIsTakenUpWhereItStopped(t *testing.T) {
 		streams[0].Add(pod("a", "5"))
 		streams[0].Action(watch.Bookmark, listed("7"))
 		streams[0].Action(watch.Bookmark, pod("", "20"))
-		synctest.Wait()
+		w.settle()
 		w.passes(2 * time.Second)
 		streams[0].Stop()
-		synctest.Wait()
+		w.settle()
 		if len(w.watches) != 2 || w.watches[1].ResourceVersion != "20" || w.watches[1].SendInitialEvents != nil {
 			t.Fatalf("asked for %+v", w.watches)
 		}
@@ -198,7 +222,7 @@ func TestObjectsThatVanishedWhileNobodyWatchedAreSwept(t *testing.T) {
 		w.sees("a b", Live)
 		gone := apierrors.NewResourceExpired("too old").ErrStatus
 		streams[0].Error(&gone)
-		synctest.Wait()
+		w.settle()
 		if len(streams) != 2 || w.watches[1].SendInitialEvents == nil {
 			t.Fatalf("asked for %+v, want a second listing", w.watches)
 		}
@@ -266,7 +290,7 @@ func TestRetryEndsTheWait(t *testing.T) {
 		}
 		allowed = true
 		signal(w.inf.retry)
-		synctest.Wait()
+		w.settle()
 		stream.Action(watch.Bookmark, listed("7"))
 		w.sees("", Live)
 	})

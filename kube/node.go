@@ -21,9 +21,8 @@ type Node struct {
 	InternalIP string // first of each kind
 	ExternalIP string
 	OSImage    string
-	Kernel     string
+	Kernel     string // with the architecture, as kubectl has it: 6.1.0-28-amd64 (amd64)
 	Runtime    string // container runtime with its version: containerd://2.1.4
-	Arch       string
 	Zone       string // label topology.kubernetes.io/zone, or its predecessor
 	PodCIDRs   []string
 
@@ -76,8 +75,8 @@ func NewNode(node *corev1.Node) *Node {
 		Status: nodeStatus(node), Roles: shared(nodeRoles(node)),
 		Created: node.CreationTimestamp.Time, Version: shared(info.KubeletVersion),
 		InternalIP: address(node, corev1.NodeInternalIP), ExternalIP: address(node, corev1.NodeExternalIP),
-		OSImage: shared(info.OSImage), Kernel: shared(info.KernelVersion),
-		Runtime: shared(info.ContainerRuntimeVersion), Arch: shared(info.Architecture), Zone: zone(node),
+		OSImage: shared(known(info.OSImage)), Kernel: shared(kernel(info)),
+		Runtime: shared(known(info.ContainerRuntimeVersion)), Zone: zone(node),
 		Unschedulable: node.Spec.Unschedulable,
 		Capacity:      nodeResources(node.Status.Capacity), Allocatable: nodeResources(node.Status.Allocatable),
 	}
@@ -90,6 +89,21 @@ func NewNode(node *corev1.Node) *Node {
 	n.setConditions(node.Status.Conditions)
 	n.setTaints(node.Spec.Taints)
 	return n
+}
+
+// kernel is KERNEL-VERSION of kubectl (printNode in pkg/printers/internalversion/printers.go of Kubernetes).
+func kernel(info *corev1.NodeSystemInfo) string {
+	if info.Architecture == "" {
+		return known(info.KernelVersion)
+	}
+	return known(info.KernelVersion) + " (" + info.Architecture + ")"
+}
+
+func known(s string) string {
+	if s == "" {
+		return "<unknown>"
+	}
+	return s
 }
 
 // Ref names the node for good.

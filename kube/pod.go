@@ -260,7 +260,7 @@ func lasting(pod *corev1.Pod) iter.Seq[*corev1.ContainerStatus] {
 func gates(pod *corev1.Pod) (all, isTrue uint16) {
 	for i := range pod.Spec.ReadinessGates {
 		all++
-		if conditionIs(pod, pod.Spec.ReadinessGates[i].ConditionType, corev1.ConditionTrue) {
+		if conditionTrue(pod, pod.Spec.ReadinessGates[i].ConditionType) {
 			isTrue++
 		}
 	}

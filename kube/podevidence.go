@@ -56,7 +56,7 @@ func evidence(pod *corev1.Pod, p *Pod) *Evidence {
 		StatusReason:  shared(pod.Status.Reason),
 		Message:       gist(pod.Status.Message),
 		NominatedNode: shared(pod.Status.NominatedNodeName),
-		Sandboxed:     conditionIs(pod, corev1.PodReadyToStartContainers, corev1.ConditionTrue),
+		Sandboxed:     conditionTrue(pod, corev1.PodReadyToStartContainers),
 	}
 	if p.Deleting() {
 		e.Finalizers = gist(strings.Join(pod.Finalizers, ", "))
@@ -151,7 +151,7 @@ func (e *Evidence) exit(t *corev1.ContainerStateTerminated) {
 // place among the init containers, from 1, or 0 if it is not initialising the pod.
 func culprit(pod *corev1.Pod) (c *corev1.ContainerStatus, step int) {
 	c, step = stuckInit(pod)
-	if c != nil && !conditionIs(pod, corev1.PodInitialized, corev1.ConditionTrue) {
+	if c != nil && !conditionTrue(pod, corev1.PodInitialized) {
 		return c, step
 	}
 	if app := tellingContainer(pod); app != nil {

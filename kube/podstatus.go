@@ -19,7 +19,7 @@ const nodeLost = "NodeLost"
 func PodStatus(pod *corev1.Pod) (status string, ready, total int, restarts int, lastRestart time.Time) {
 	w := statusWalk{pod: pod, status: plainStatus(pod)}
 	initializing := w.initContainers()
-	if !initializing || conditionIs(pod, corev1.PodInitialized, corev1.ConditionTrue) {
+	if !initializing || conditionTrue(pod, corev1.PodInitialized) {
 		w.appContainers()
 	}
 	if pod.DeletionTimestamp != nil {
@@ -141,7 +141,7 @@ func (w *statusWalk) appContainers() {
 // completedStatus is the status of a pod whose first container to speak has completed.
 func completedStatus(pod *corev1.Pod, running bool, failure string) string {
 	switch {
-	case running && conditionIs(pod, corev1.PodReady, corev1.ConditionTrue):
+	case running && conditionTrue(pod, corev1.PodReady):
 		return "Running"
 	case failure != "":
 		return failure
@@ -211,7 +211,7 @@ func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodConditi
 	return nil
 }
 
-func conditionIs(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus) bool {
+func conditionTrue(pod *corev1.Pod, kind corev1.PodConditionType) bool {
 	c := condition(pod, kind)
-	return c != nil && c.Status == status
+	return c != nil && c.Status == corev1.ConditionTrue
 }

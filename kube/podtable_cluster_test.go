@@ -240,7 +240,8 @@ func createNode(ctx context.Context, t *testing.T, client *kubernetes.Clientset,
 	}
 	name := node.Name
 	t.Cleanup(func() {
-		if err := api.Delete(context.Background(), name, metav1.DeleteOptions{}); ignoreNotFound(err) != nil {
+		err := api.Delete(context.Background(), name, metav1.DeleteOptions{})
+		if ignoreNotFound(err) != nil {
 			t.Error(err)
 		}
 	})

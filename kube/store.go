@@ -135,13 +135,13 @@ func (s *store[R]) publish(m Moment, changed Kinds, rejudge bool) bool {
 	}
 	s.rejudge(m, rejudge, touched)
 
-	any := false
+	published := false
 	for _, f := range feeds {
 		if f.publish(s, m, touched, changed, in.state) {
-			any = true
+			published = true
 		}
 	}
-	return any
+	return published
 }
 
 // replace puts a new row in the place of the old one; a zero row removes it.

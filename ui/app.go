@@ -70,7 +70,7 @@ type (
 	tickMsg  time.Time
 	probeMsg struct{ err error }
 	quitMsg  struct{}
-	toastMsg struct{ until time.Time }
+	toastMsg struct{}
 )
 
 // Init implements tea.Model.

@@ -56,9 +56,9 @@ func again(p *corev1.Pod) { p.Status.ContainerStatuses[0].State.Waiting.Reason =
 // toBottom moves the cursor to the last line of the screen, so that the next step scrolls.
 func (s *session) toBottom() {
 	for range 60 {
-		before := strings.Count(s.Screen()[:strings.Index(s.Screen(), "▌")], "\n")
+		before, _, _ := strings.Cut(s.Screen(), "▌")
 		s.Press("j")
-		if strings.Count(s.Screen()[:strings.Index(s.Screen(), "▌")], "\n") == before {
+		if above, _, _ := strings.Cut(s.Screen(), "▌"); strings.Count(above, "\n") == strings.Count(before, "\n") {
 			return
 		}
 	}

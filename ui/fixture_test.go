@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"ktriage/internal/logs"
+	"ktriage/internal/safe"
 	"ktriage/internal/termtest"
 	"ktriage/keymap"
 	"ktriage/kube"
@@ -78,7 +80,9 @@ func (s *session) end() {
 		return
 	}
 	s.stop()
-	<-s.done
+	if bug, ok := errors.AsType[*safe.Panic](<-s.done); ok {
+		s.t.Error(bug)
+	}
 	s.Wait(10 * time.Second)
 }
 

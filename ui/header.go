@@ -120,6 +120,7 @@ func (a *App) status(long bool) []piece {
 			s += " (" + worst.Since.In(a.now.Location()).Format(time.TimeOnly) + ")"
 		}
 		return []piece{{s + " ", themes.Caution}}
+	case kube.Live, kube.Denied, kube.Failed: // the pane itself says what it may not see
 	}
 	return []piece{{a.paint.Glyph(themes.GlyphLive), themes.OK}, {" live", themes.Text}}
 }

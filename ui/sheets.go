@@ -107,24 +107,30 @@ func pad(r row, w int) row {
 	return r
 }
 
-// details shows every fact of the selected row, uncut. It follows the row while it is open.
+// details shows every fact of the selected row, uncut, and keeps them current while it is open. What it was opened for it
+// stays with: when the object goes, or a filter hides it, the last facts stay.
 func (a *App) details() *sheet {
-	title, _ := a.pane().Details(a.now)
-	return &sheet{
-		app: a, in: keymap.Details, title: title,
-		lines: func(w int) []row {
-			_, facts := a.pane().Details(a.now)
-			var out []row
-			for _, f := range facts {
-				name := f.Name
-				for _, l := range text.Wrap(f.Value, max(w-20, 10)) {
-					out = append(out, row{{fmt.Sprintf("  %-16s  ", name), themes.Muted}, {l, factToken(f.Severity)}})
-					name = ""
-				}
+	pane := a.pane()
+	uid := pane.Place().UID
+	title, facts := pane.Details(a.now)
+	s := &sheet{app: a, in: keymap.Details, title: title}
+	s.lines = func(w int) []row {
+		s.right = "no longer in the list"
+		if pane.Place().UID == uid {
+			_, facts = pane.Details(a.now)
+			s.right = ""
+		}
+		var out []row
+		for _, f := range facts {
+			name := f.Name
+			for _, l := range text.Wrap(f.Value, max(w-20, 10)) {
+				out = append(out, row{{fmt.Sprintf("  %-16s  ", name), themes.Muted}, {l, factToken(f.Severity)}})
+				name = ""
 			}
-			return out
-		},
+		}
+		return out
 	}
+	return s
 }
 
 func factToken(s kube.Severity) themes.Token {

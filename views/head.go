@@ -51,6 +51,7 @@ func (l *list[R]) title(f Frame) string {
 		return "no access"
 	case kube.Failed:
 		return "not there"
+	case kube.Live, kube.Stale: // there are rows
 	}
 	var t string
 	switch {
@@ -156,6 +157,7 @@ func (l *list[R]) emptiness(f Frame) []string {
 		return []string{"The server has no " + l.spec.many + ": " + reason(s.State.Err), "ctrl+r asks again"}
 	case kube.Loading:
 		return l.loading(f)
+	case kube.Live, kube.Stale: // what is there has been read
 	}
 	if s.Total > 0 {
 		return []string{"No " + l.spec.one + " matches  " + strings.TrimSpace(l.wanted()),

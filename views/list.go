@@ -162,9 +162,14 @@ func (l *list[R]) Handle(e Event) []Effect {
 }
 
 // load takes the newest snapshot and says so when the object under the cursor has gone. What a filter or a pin may have
-// dropped has not gone.
+// dropped has not gone. Columns are as wide as what has been in view, so that nothing moves while one scrolls; what came
+// before everything was read does not count.
 func (l *list[R]) load() []Effect {
+	complete := l.snap.Moment.Complete
 	l.snap = l.feed.Load()
+	if l.snap.Moment.Complete && !complete {
+		l.table.Refit()
+	}
 	l.table.SetSnapshot(l.snap)
 	l.find()
 	if ref, gone := l.table.Gone(); gone && !l.narrowed() {

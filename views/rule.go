@@ -74,7 +74,11 @@ func (r Rule) Draw(b *strings.Builder, w int, p *themes.Painter) {
 	if text.Width(left)+text.Width(r.Tail) <= room-rightRoom {
 		left += r.Tail
 	}
-	left = text.Cut(left, max(room-rightRoom, 0), ellipsis)
+	if r.Input != nil {
+		left = text.CutStart(left, max(room-rightRoom, 0), ellipsis)
+	} else {
+		left = text.Cut(left, max(room-rightRoom, 0), ellipsis)
+	}
 
 	fill(1)
 	used := 1

@@ -7,28 +7,29 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"ktriage/devcluster/process"
 )
 
-// Cluster is a control plane in a folder.
+// Cluster is a control plane in a folder. Its exported fields are the file state.json there.
 type Cluster struct {
 	Dir       string             `json:"-"`
-	Bin       string             `json:"-"` // folder of the binaries
-	Scenario  string             `json:"scenario"`
-	Ready     bool               `json:"ready"` // up came to its end
+	Bin       string             `json:"-"`        // folder of the binaries
+	Scenario  string             `json:"scenario"` // name of the scenario, or what was loaded
+	Ready     bool               `json:"ready"`    // up came to its end
 	Ports     Ports              `json:"ports"`
 	Processes []*process.Process `json:"processes"`
 
 	say func(string, ...any)
 }
 
-// Complaint is something that the user can do something about, in one sentence.
+// Complaint is something that the user can do something about: what is the matter, and the next step.
 type Complaint struct{ Sentence string }
 
 func (c *Complaint) Error() string { return c.Sentence }
@@ -39,17 +40,23 @@ func complain(format string, args ...any) error { return &Complaint{fmt.Sprintf(
 // say gets the lines that tell how far it is.
 func Open(dir, bin string, say func(string, ...any)) (*Cluster, error) {
 	c := &Cluster{Dir: dir, Bin: bin, say: say}
-	data, err := os.ReadFile(c.file("state.json"))
+	return c, c.read()
+}
+
+// read takes over what state.json says now.
+func (c *Cluster) read() error {
+	c.Scenario, c.Ready, c.Ports, c.Processes = "", false, Ports{}, nil
+	data, err := os.ReadFile(c.file(stateFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return c, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the state of the cluster: %w", err)
+		return c.unusable(err)
 	}
 	if err := json.Unmarshal(data, c); err != nil {
-		return nil, complain("%s cannot be read (%v). If no cluster runs there, remove %s.", c.file("state.json"), err, dir)
+		return complain("%s cannot be understood (%v). If no cluster runs there, remove %s.", c.file(stateFile), err, c.Dir)
 	}
-	return c, nil
+	return nil
 }
 
 // save writes the state so that a reader sees the old or the new one, never a half.
@@ -58,14 +65,25 @@ func (c *Cluster) save() error {
 	if err != nil {
 		return fmt.Errorf("write the state of the cluster: %w", err)
 	}
-	if err := os.WriteFile(c.file("state.json.new"), data, 0o600); err != nil {
+	if err := os.WriteFile(c.file(stateFile+".new"), data, 0o600); err != nil {
 		return fmt.Errorf("write the state of the cluster: %w", err)
 	}
-	return os.Rename(c.file("state.json.new"), c.file("state.json"))
+	return os.Rename(c.file(stateFile+".new"), c.file(stateFile))
 }
 
 // Kubeconfig is the file for kubectl and ktriage.
 func (c *Cluster) Kubeconfig() string { return c.file("admin.conf") }
+
+// Kubectl gives the beginning of a command line: the real kubectl.
+func (c *Cluster) Kubectl() ([]string, error) {
+	if len(c.Running()) == 0 {
+		return nil, c.NotRunning()
+	}
+	if err := c.checkBinaries(); err != nil {
+		return nil, err
+	}
+	return []string{filepath.Join(c.Bin, kubeBinary), "kubectl"}, nil
+}
 
 // Running gives the processes that are alive.
 func (c *Cluster) Running() []*process.Process {
@@ -78,52 +96,32 @@ func (c *Cluster) Running() []*process.Process {
 	return out
 }
 
-// lock keeps two commands from working on the folder at once. It ends with the process.
-func (c *Cluster) lock() (*os.File, error) {
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the cluster: %w", err)
-	}
-	f, err := os.OpenFile(c.file("lock"), os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the folder of the cluster: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, complain("Another devcluster command works on %s right now. Wait for it to end, or choose another folder with --dir.", c.Dir)
-	}
-	return f, nil
+// NotRunning is the complaint that nothing runs in the folder.
+func (c *Cluster) NotRunning() error {
+	return complain("No cluster runs in %s. `devcluster up` starts one.", c.Dir)
 }
 
-// patience is how long a component may take to end before it is killed. kube-apiserver finishes its watches first.
-const patience = 15 * time.Second
+// patience is how long a component may take to end before it is killed. kube-apiserver ends its watches first, which
+// takes one or two seconds; without etcd it would try for a minute.
+const patience = 5 * time.Second
 
-// Stop ends the components in the reverse of their order, or only those that are named.
-func (c *Cluster) Stop(names ...string) error {
+// end ends the components of which that is true, in the reverse of their order.
+func (c *Cluster) end(which func(*process.Process) bool) error {
 	var errs []error
-	for i := len(c.Processes) - 1; i >= 0; i-- {
-		p := c.Processes[i]
-		if len(names) > 0 && !contains(names, p.Name) {
-			continue
-		}
-		if err := p.Stop(patience); err != nil {
-			errs = append(errs, err)
+	for _, p := range slices.Backward(c.Processes) {
+		if which(p) {
+			errs = append(errs, p.Stop(patience))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
+func everything(*process.Process) bool { return true }
 
-// Down ends what was started, and removes the folder unless keep.
+// Down ends what was started, and removes what up made unless keep.
 func (c *Cluster) Down(keep bool) error {
-	if _, err := os.Stat(c.Dir); errors.Is(err, os.ErrNotExist) {
+	if c.empty() {
+		c.say("no cluster in %s: nothing to end", c.Dir)
 		return nil
 	}
 	lock, err := c.lock()
@@ -131,77 +129,76 @@ func (c *Cluster) Down(keep bool) error {
 		return err
 	}
 	defer lock.Close()
-	if err := c.Stop(); err != nil {
-		return err
+	running := len(c.Running())
+	if err := c.end(everything); err != nil {
+		return fmt.Errorf("end the cluster in %s: %w", c.Dir, err)
 	}
-	c.Processes, c.Ready = nil, false
-	if keep {
-		return c.save()
+	if running == 0 {
+		c.say("nothing of the cluster ran any more")
+	} else {
+		c.say("%d components ended", running)
 	}
-	return c.remove()
+	c.Ready = false
+	if !keep {
+		return c.remove()
+	}
+	if err = c.save(); errors.Is(err, syscall.ENOSPC) {
+		return c.full()
+	}
+	return err
 }
 
-// remove takes away what up made, and the folder if nothing else is in it.
-func (c *Cluster) remove() error {
-	for _, name := range made {
-		if err := os.RemoveAll(c.file(name)); err != nil {
-			return fmt.Errorf("remove what the cluster left: %w", err)
-		}
-	}
-	if left, err := filepath.Glob(c.file("*")); err == nil && len(left) == 0 {
-		return os.Remove(c.Dir)
-	}
-	return nil
-}
-
-// made are the files and folders of a cluster: a folder that somebody named with --dir may hold other things too.
-var made = []string{
-	"state.json", "state.json.new", "etcd", "pki", "kubelet", "metrics-server", "logs", "audit.log", "audit-policy.yaml",
-	"kwok.yaml", "admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf", "lock",
-}
-
-// freePorts finds ports that nobody listens on.
-func freePorts(wanted *Ports) error {
-	for _, p := range []*int{
-		&wanted.Etcd, &wanted.EtcdPeer, &wanted.APIServer, &wanted.Controllers, &wanted.Scheduler, &wanted.Metrics, &wanted.Kubelet,
-	} {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *p))
-		if err != nil && *p != 0 {
-			return complain("Port %d is taken by another program. Name another one with --port, or none for a free one.", *p)
-		}
-		if err != nil {
-			return fmt.Errorf("find a free port: %w", err)
-		}
-		*p = l.Addr().(*net.TCPAddr).Port
-		defer l.Close() // held until all are chosen, so that no two are the same
-	}
-	return nil
-}
-
-// space is what a cluster needs on disk, in bytes.
-const space = 400 << 20
-
-func (c *Cluster) checkSpace() error {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(c.Dir, &fs); err != nil {
-		return fmt.Errorf("look at the disk of %s: %w", c.Dir, err)
-	}
-	if free := fs.Bavail * uint64(fs.Bsize); free < space {
-		return complain("The disk of %s has %d MiB left; a cluster needs %d. Free some, or choose another folder with --dir.",
-			c.Dir, free>>20, space>>20)
-	}
-	return nil
+// Stop ends the named components, and leaves the others.
+func (c *Cluster) Stop(names ...string) error {
+	return c.single(names, func(p *process.Process) error { return p.Stop(patience) })
 }
 
 // Kill ends components as a crash would.
 func (c *Cluster) Kill(names ...string) error {
-	for _, p := range c.Processes {
-		if !contains(names, p.Name) {
-			continue
+	return c.single(names, (*process.Process).Kill)
+}
+
+// single does something with each of the named components, or nothing if one of the names is wrong.
+func (c *Cluster) single(names []string, do func(*process.Process) error) error {
+	if c.empty() {
+		return c.NotRunning()
+	}
+	lock, err := c.lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	var found []*process.Process
+	for _, name := range names {
+		p := c.process(name)
+		if p == nil {
+			return c.unknown(name)
 		}
-		if err := p.Signal(syscall.SIGKILL); err != nil {
-			return fmt.Errorf("kill %s: %w", p.Name, err)
+		found = append(found, p)
+	}
+	var errs []error
+	for _, p := range found {
+		errs = append(errs, do(p))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Cluster) process(name string) *process.Process {
+	for _, p := range c.Processes {
+		if p.Name == name {
+			return p
 		}
 	}
 	return nil
+}
+
+func (c *Cluster) unknown(name string) error {
+	if len(c.Processes) == 0 {
+		return c.NotRunning()
+	}
+	var names []string
+	for _, p := range c.Processes {
+		names = append(names, p.Name)
+	}
+	return complain("This cluster has no component %q; it has %s.", name, strings.Join(names, ", "))
 }

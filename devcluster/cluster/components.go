@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// Ports are where the components listen, all on the loopback address.
+// Ports are where the components listen, all on the loopback address. Kubelet is kwok's, for all nodes.
 type Ports struct {
 	Etcd, EtcdPeer, APIServer, Controllers, Scheduler, Metrics, Kubelet int
 }
@@ -14,7 +14,6 @@ type Ports struct {
 type component struct {
 	name  string
 	args  func(c *Cluster) []string
-	env   []string
 	ready func(c *Cluster) probe
 }
 
@@ -27,13 +26,26 @@ const (
 	kwok        = "kwok"
 )
 
+// kubeBinary holds everything but kwok, which cannot be linked into it: both define the flag --version.
+const (
+	kubeBinary = "devcluster-kube"
+	kwokBinary = "devcluster-kwok"
+)
+
+func (c *Cluster) command(part component) []string {
+	if part.name == kwok {
+		return append([]string{filepath.Join(c.Bin, kwokBinary)}, part.args(c)...)
+	}
+	return append([]string{filepath.Join(c.Bin, kubeBinary), part.name}, part.args(c)...)
+}
+
 // nodeGrace is how long a node may be silent before the controller manager gives it up. Kubernetes waits 50 s; a
 // scenario with a dead node should not.
 const nodeGrace = "20s"
 
 // components in the order in which they start.
 var components = []component{
-	{name: etcd, args: etcdArgs, env: []string{"GOGC=100"}, ready: func(c *Cluster) probe { return c.etcdReady }},
+	{name: etcd, args: etcdArgs, ready: func(c *Cluster) probe { return c.etcdReady }},
 	{name: apiServer, args: apiServerArgs, ready: func(c *Cluster) probe { return c.apiReady }},
 	{name: controllers, args: controllerArgs, ready: func(c *Cluster) probe { return c.healthy(c.Ports.Controllers, "/healthz") }},
 	{name: scheduler, args: schedulerArgs, ready: func(c *Cluster) probe { return c.healthy(c.Ports.Scheduler, "/healthz") }},
@@ -43,9 +55,6 @@ var components = []component{
 
 // bare are the components of a cluster in which nothing changes by itself.
 var bare = components[:2]
-
-func (c *Cluster) pki(name string) string  { return filepath.Join(c.Dir, "pki", name) }
-func (c *Cluster) file(name string) string { return filepath.Join(c.Dir, name) }
 
 func url(port int) string { return fmt.Sprintf("https://127.0.0.1:%d", port) }
 

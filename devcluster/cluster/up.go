@@ -1,11 +1,12 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,126 +22,182 @@ import (
 // Options say what Up starts.
 type Options struct {
 	Scenario string
-	Port     int  // of the API server; 0 is a free one
-	Bare     bool // only etcd and kube-apiserver
+	Port     int // of the API server; 0 is a free one
 }
 
 // startLimit is how long one component may take until it is ready.
 const startLimit = 90 * time.Second
 
+// plan is what shall run, and what is in it.
+type plan struct {
+	scenario string
+	port     int
+	parts    []component
+	space    uint64 // bytes on disk
+	fill     func(context.Context) error
+}
+
 // Up starts the cluster and waits until it is ready and the scenario has settled. If anything goes wrong, or ctx ends,
 // everything that it started is ended before it returns.
-func (c *Cluster) Up(ctx context.Context, o Options) (err error) {
-	if !contains(scenario.Names(), o.Scenario) {
+func (c *Cluster) Up(ctx context.Context, o Options) error {
+	if !slices.Contains(scenario.Names(), o.Scenario) {
 		return complain("There is no scenario %q; there are %s.", o.Scenario, strings.Join(scenario.Names(), ", "))
+	}
+	return c.bring(ctx, plan{
+		scenario: o.Scenario, port: o.Port, parts: components, space: space,
+		fill: func(ctx context.Context) error { return c.apply(ctx, o.Scenario) },
+	})
+}
+
+// bring makes the plan true, unless it is already.
+func (c *Cluster) bring(ctx context.Context, p plan) error {
+	if err := c.checkBinaries(); err != nil {
+		return err
+	}
+	if err := c.ours(); err != nil {
+		return err
 	}
 	lock, err := c.lock()
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if running := c.Running(); len(running) > 0 {
-		done, err := c.alreadyUp(running, o)
+	work := c.build
+	if running := c.Running(); p.freezes() && c.loadable(len(running)) {
+		work = c.refill
+	} else if len(running) > 0 {
+		done, err := c.alreadyUp(running, p)
 		if done || err != nil {
 			return err
 		}
 	}
-	if err := c.clear(); err != nil {
+	if err := work(ctx, p); err != nil {
+		return c.giveUp(ctx, err)
+	}
+	return nil
+}
+
+// build starts the components one after the other and fills the cluster.
+func (c *Cluster) build(ctx context.Context, p plan) error {
+	if err := c.prepare(p); err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = c.giveUp(ctx, err)
-		}
-	}()
-	c.Scenario, c.Ports = o.Scenario, Ports{APIServer: o.Port}
-	if err := c.prepare(); err != nil {
-		return err
-	}
-	parts := components
-	if o.Bare {
-		parts = bare
-	}
-	// kwok wants its custom resources, and they want an API server: the base comes between.
-	for i, part := range parts {
-		if i == len(bare) {
-			if err := c.base(ctx); err != nil {
-				return err
-			}
-		}
+	for _, part := range bare {
 		if err := c.start(ctx, part); err != nil {
 			return err
 		}
 	}
-	for _, part := range parts[min(len(bare), len(parts)):] {
-		if err := c.await(ctx, part); err != nil {
+	// kwok wants its custom resources, and they want an API server: the base comes between.
+	if err := c.whileAlive(ctx, c.base(p)); err != nil {
+		return err
+	}
+	for _, part := range p.parts[len(bare):] {
+		if err := c.start(ctx, part); err != nil {
 			return err
 		}
 	}
-	if !o.Bare {
-		if err := c.apply(ctx, o.Scenario); err != nil {
+	for _, part := range p.parts[len(bare):] {
+		if err := c.await(ctx, part, c.Processes); err != nil {
 			return err
 		}
 	}
-	c.Ready = true
+	return c.finish(ctx, p)
+}
+
+// finish fills a cluster that answers.
+func (c *Cluster) finish(ctx context.Context, p plan) error {
+	if err := c.whileAlive(ctx, p.fill); err != nil {
+		return err
+	}
+	c.Scenario, c.Ready = p.scenario, true
 	return c.save()
 }
 
 // alreadyUp answers a second up: a cluster that runs as wished is good news, any other is a question.
-func (c *Cluster) alreadyUp(running []*process.Process, o Options) (done bool, err error) {
-	switch {
-	case c.Ready && len(running) == len(c.Processes) && c.Scenario == o.Scenario:
-		c.say("a cluster with the scenario %s runs in %s already", c.Scenario, c.Dir)
-		return true, nil
-	case c.Ready && len(running) == len(c.Processes):
-		return false, complain("A cluster with the scenario %s runs in %s already. End it with `devcluster down`, or choose another folder with --dir.",
-			c.Scenario, c.Dir)
+func (c *Cluster) alreadyUp(running []*process.Process, p plan) (done bool, err error) {
+	if !c.Ready || len(running) < len(c.Processes) {
+		c.say("%d of %d components of an earlier cluster still run; ending them", len(running), len(c.Processes))
+		return false, c.end(everything)
 	}
-	c.say("%d of %d components of an earlier cluster still run; ending them", len(running), len(c.Processes))
-	return false, c.Stop()
+	if c.Scenario == p.scenario && (p.port == 0 || p.port == c.Ports.APIServer) {
+		c.say("a cluster (%s) runs in %s already", c.Scenario, c.Dir)
+		return true, nil
+	}
+	return false, complain("A cluster (%s) runs in %s already, on port %d. End it with `devcluster down`, or choose another folder with --dir.",
+		c.Scenario, c.Dir, c.Ports.APIServer)
 }
 
-// clear removes what an earlier cluster left.
-func (c *Cluster) clear() error {
-	if len(c.Processes) > 0 {
-		c.say("removing what an earlier cluster left")
-	}
-	c.Processes, c.Ready = nil, false
-	for _, name := range made {
-		if name == "lock" {
-			continue
+// whileAlive does some work on the cluster, and ends it when a component ends: it would wait in vain.
+func (c *Cluster) whileAlive(ctx context.Context, work func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		tick := time.NewTicker(250 * time.Millisecond)
+		defer tick.Stop()
+		for dead(c.Processes) == nil {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
 		}
-		if err := os.RemoveAll(c.file(name)); err != nil {
-			return fmt.Errorf("remove what an earlier cluster left: %w", err)
+		cancel()
+	}()
+	err := work(ctx)
+	cancel()
+	<-watched
+	return err
+}
+
+var errEnded = errors.New("it ended")
+
+// dead gives a process that was started and has ended, or nil.
+func dead(started []*process.Process) *process.Process {
+	for _, p := range started {
+		if !p.Alive() {
+			return p
 		}
 	}
 	return nil
 }
 
-// giveUp ends everything that was started, and says why in one sentence.
+// giveUp ends everything that was started, and says why in one sentence. Logs stay for whoever wants to read them,
+// unless there are none, or it was the user who wanted the end.
 func (c *Cluster) giveUp(ctx context.Context, cause error) error {
-	if stop := c.Stop(); stop != nil {
-		return errors.Join(cause, stop)
+	if p := dead(c.Processes); p != nil {
+		cause = c.broken(p.Name, errEnded)
 	}
-	c.Processes = nil
-	switch {
-	case ctx.Err() != nil:
+	if err := c.end(everything); err != nil {
+		return errors.Join(cause, err)
+	}
+	if ctx.Err() != nil {
+		cause = complain("Stopped. Everything that had been started is ended, and nothing is left in %s.", c.Dir)
+	} else if errors.Is(cause, syscall.ENOSPC) {
+		cause = c.full()
+	}
+	if ctx.Err() != nil || len(c.Processes) == 0 {
 		if err := c.remove(); err != nil {
-			return err
+			return errors.Join(cause, err)
 		}
-		return complain("Stopped; everything that had been started is ended.")
-	case errors.Is(cause, syscall.ENOSPC):
-		return complain("The disk of %s is full. Free some space, or choose another folder with --dir.", c.Dir)
 	}
 	return cause
 }
 
 // prepare makes the certificates and the files that the components read.
-func (c *Cluster) prepare() error {
-	if err := c.checkSpace(); err != nil {
+func (c *Cluster) prepare(p plan) error {
+	if err := c.clear(); err != nil {
 		return err
 	}
+	if err := c.checkSpace(p.space); err != nil {
+		return err
+	}
+	c.Scenario, c.Ports = p.scenario, Ports{APIServer: p.port}
 	if err := freePorts(&c.Ports); err != nil {
+		return err
+	}
+	// Before anything else, so that whatever lies here later is known to be ours.
+	if err := c.save(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(c.file("logs"), 0o700); err != nil {
@@ -173,7 +230,7 @@ rules:
 // start starts one component, notes it, and waits for those that others cannot do without.
 func (c *Cluster) start(ctx context.Context, part component) error {
 	c.say("starting %s", part.name)
-	p, err := process.Start(part.name, c.file(filepath.Join("logs", part.name+".log")), c.command(part), part.env)
+	p, err := process.Start(part.name, c.log(part.name), c.command(part))
 	if p != nil {
 		c.Processes = append(c.Processes, p)
 		if err := c.save(); err != nil {
@@ -184,48 +241,45 @@ func (c *Cluster) start(ctx context.Context, part component) error {
 		return c.broken(part.name, err)
 	}
 	if part.name == etcd || part.name == apiServer {
-		return c.await(ctx, part)
+		return c.await(ctx, part, c.Processes)
 	}
 	return nil
 }
 
-func (c *Cluster) command(part component) []string {
-	if part.name == kwok {
-		return append([]string{filepath.Join(c.Bin, "devcluster-kwok")}, part.args(c)...)
+// Start starts a component again that was stopped, where it listened before, and waits until it is ready.
+func (c *Cluster) Start(ctx context.Context, name string) error {
+	if c.empty() {
+		return c.NotRunning()
 	}
-	return append([]string{filepath.Join(c.Bin, "devcluster-kube"), part.name}, part.args(c)...)
-}
-
-// StartComponent starts a component that was stopped, where it listened before.
-func (c *Cluster) StartComponent(ctx context.Context, name string) error {
-	for i, p := range c.Processes {
-		if p.Name != name {
-			continue
-		}
-		if p.Alive() {
-			return complain("%s runs already.", name)
-		}
-		again, err := process.Start(name, p.Log, p.Command, nil)
-		if again != nil {
-			c.Processes[i] = again
-			if err := c.save(); err != nil {
-				return err
-			}
-		}
-		if err != nil {
-			return c.broken(name, err)
-		}
-		for _, part := range components {
-			if part.name == name {
-				return c.await(ctx, part)
-			}
+	lock, err := c.lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	i := slices.IndexFunc(c.Processes, func(p *process.Process) bool { return p.Name == name })
+	k := slices.IndexFunc(components, func(part component) bool { return part.name == name })
+	if i < 0 || k < 0 {
+		return c.unknown(name)
+	}
+	p := c.Processes[i]
+	if p.Alive() {
+		return complain("%s runs already.", name)
+	}
+	again, err := process.Start(name, p.Log, p.Command)
+	if again != nil {
+		c.Processes[i] = again
+		if err := c.save(); err != nil {
+			return errors.Join(err, again.Stop(patience)) // what is not written down must not run
 		}
 	}
-	return complain("This cluster has no component %q.", name)
+	if err != nil {
+		return c.broken(name, err)
+	}
+	return c.await(ctx, components[k], []*process.Process{again})
 }
 
-// await waits until a component is ready.
-func (c *Cluster) await(ctx context.Context, part component) error {
+// await waits until a component is ready, or one of those that it needs has ended.
+func (c *Cluster) await(ctx context.Context, part component, needed []*process.Process) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	ready := part.ready(c)
@@ -234,8 +288,8 @@ func (c *Cluster) await(ctx context.Context, part component) error {
 		if last = ready(ctx); last == nil {
 			return nil
 		}
-		if p := c.process(part.name); p == nil || !p.Alive() {
-			return c.broken(part.name, errors.New("it ended"))
+		if p := dead(needed); p != nil {
+			return c.broken(p.Name, errEnded)
 		}
 		select {
 		case <-ctx.Done():
@@ -245,28 +299,23 @@ func (c *Cluster) await(ctx context.Context, part component) error {
 	}
 }
 
-func (c *Cluster) process(name string) *process.Process {
-	for _, p := range c.Processes {
-		if p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
-
-// broken says that a component did not start, with the end of what it said itself.
+// broken says that a component failed, with the last thing that it said itself.
 func (c *Cluster) broken(name string, err error) error {
-	text := ""
-	if p := c.process(name); p != nil {
-		text = p.LastLines(5)
+	p, last := c.process(name), "(nothing)"
+	if p != nil {
+		last = cmp.Or(p.LastLine(), last)
 	}
-	switch {
-	case errors.Is(err, syscall.ENOSPC) || strings.Contains(text, "no space left on device"):
-		return complain("%s did not start: the disk of %s is full.", name, c.Dir)
-	case strings.Contains(text, "address already in use"):
-		return complain("%s did not start: another program took its port in the meantime. Try again.", name)
+	// With a full disk, often not even the log says so.
+	if free, e := c.free(); errors.Is(err, syscall.ENOSPC) || strings.Contains(last, "no space left on device") || (e == nil && free < 1<<20) {
+		return complain("%s failed: the disk of %s is full. Free some space, or choose another folder with --dir.", name, c.Dir)
 	}
-	return complain("%s did not start: %v. Its last words (%s):\n%s", name, err, c.file("logs/"+name+".log"), text)
+	if p == nil {
+		return complain("%s cannot be started: %v. `make devcluster` builds it.", name, err)
+	}
+	if strings.Contains(last, "address already in use") {
+		return complain("%s failed: another program took its port in the meantime. Try again.", name)
+	}
+	return complain("%s failed: %v. Its log, %s, ends with: %s", name, err, c.log(name), last)
 }
 
 // config gives a client configuration of the almighty user.
@@ -281,17 +330,22 @@ func (c *Cluster) config() (*rest.Config, error) {
 
 func (c *Cluster) env() scenario.Env {
 	return scenario.Env{
-		PKIDir: c.file("pki"), NodePort: c.Ports.Kubelet, MetricsPort: c.Ports.Metrics, Address: "127.0.0.1",
+		NodePort: c.Ports.Kubelet, MetricsPort: c.Ports.Metrics, Now: time.Now(),
 	}
 }
 
 // base applies what every cluster has, whatever its scenario.
-func (c *Cluster) base(ctx context.Context) error {
-	cfg, err := c.config()
-	if err != nil {
-		return err
+func (c *Cluster) base(p plan) func(context.Context) error {
+	return func(ctx context.Context) error {
+		cfg, err := c.config()
+		if err != nil {
+			return err
+		}
+		if err := scenario.Access(ctx, cfg, c.env(), c.say); err != nil || p.freezes() {
+			return err
+		}
+		return scenario.Base(ctx, cfg, c.env(), c.say)
 	}
-	return scenario.Base(ctx, cfg, c.env(), c.say)
 }
 
 func (c *Cluster) apply(ctx context.Context, name string) error {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.etcd.io/etcd/client/pkg/v3/logutil"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,18 +21,39 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
+// errorsOnly is zapcore.ErrorLevel: what goes wrong while we stop is not worth a line for each writer.
+const errorsOnly = 2
+
 // writers is how many objects are written at once: 64 kept two cores busy.
 const writers = 64
 
-// Options say how big.
+// Options say how big, and where etcd is.
 type Options struct {
 	Nodes, Pods int
-	PKIDir      string
-	Endpoint    string // of etcd
+	PKIDir      string // kubeadm's, with apiserver-etcd-client.crt
+	Endpoint    string // URL of etcd
 	Progress    func(string, ...any)
 }
 
-// Fill writes the objects.
+// The limits are those of what is written: the nodes' addresses are two bytes long, and etcd holds 8 GiB, of which a pod
+// takes 6 KB.
+const (
+	mostNodes = 1 << 16
+	mostPods  = 1_000_000
+)
+
+// Check says what is wrong with the numbers, in one sentence.
+func (o Options) Check() error {
+	switch {
+	case o.Nodes < 1 || o.Nodes > mostNodes:
+		return fmt.Errorf("--nodes is %d, and must be from 1 to %d", o.Nodes, mostNodes)
+	case o.Pods < 0 || o.Pods > mostPods:
+		return fmt.Errorf("--pods is %d, and must be from 0 to %d", o.Pods, mostPods)
+	}
+	return nil
+}
+
+// Fill writes the nodes, the namespaces and the pods. An object that is there already is written over.
 func Fill(ctx context.Context, o Options) error {
 	client, err := connect(o)
 	if err != nil {
@@ -45,8 +67,8 @@ func Fill(ctx context.Context, o Options) error {
 	}); err != nil {
 		return err
 	}
-	for _, ns := range namespaces {
-		if err := put(ctx, client, "/registry/namespaces/"+ns, namespace(ns, began)); err != nil {
+	for i, name := range namespaces {
+		if err := put(ctx, client, "/registry/namespaces/"+name, namespace(i, began)); err != nil {
 			return err
 		}
 	}
@@ -67,7 +89,12 @@ func connect(o Options) (*clientv3.Client, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
+	logger, err := logutil.CreateDefaultZapLogger(errorsOnly)
+	if err != nil {
+		return nil, fmt.Errorf("make the log of the etcd client: %w", err)
+	}
 	client, err := clientv3.New(clientv3.Config{
+		Logger:    logger,
 		Endpoints: []string{o.Endpoint}, DialTimeout: 5 * time.Second,
 		TLS: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool, MinVersion: tls.VersionTLS12},
 	})
@@ -78,7 +105,7 @@ func connect(o Options) (*clientv3.Client, error) {
 }
 
 // write makes and stores n objects of one kind.
-func (o Options) write(ctx context.Context, client *clientv3.Client, what string, n int, make func(int) (string, runtime.Object)) error {
+func (o Options) write(ctx context.Context, client *clientv3.Client, what string, n int, object func(int) (string, runtime.Object)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var next, done atomic.Int64
 	for range writers {
@@ -88,8 +115,8 @@ func (o Options) write(ctx context.Context, client *clientv3.Client, what string
 				if i >= n || ctx.Err() != nil {
 					return ctx.Err()
 				}
-				key, object := make(i)
-				if err := put(ctx, client, key, object); err != nil {
+				key, made := object(i)
+				if err := put(ctx, client, key, made); err != nil {
 					return err
 				}
 				if d := done.Add(1); d%10_000 == 0 || int(d) == n {

@@ -13,14 +13,16 @@ import (
 
 var namespaces = []string{"shop", "payments", "search", "media", "batch", "monitoring", "lab", "platform"}
 
+// uid gives the i-th UID of a kind.
 func uid(kind byte, i int) types.UID {
 	return types.UID(fmt.Sprintf("%08x-0000-4000-8000-%c%011x", i, kind, i))
 }
 
-func namespace(name string, now time.Time) *corev1.Namespace {
+// namespace gives the i-th namespace.
+func namespace(i int, now time.Time) *corev1.Namespace {
 	return &corev1.Namespace{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
-		ObjectMeta: metav1.ObjectMeta{Name: name, UID: uid('c', len(name)), CreationTimestamp: metav1.NewTime(now)},
+		ObjectMeta: metav1.ObjectMeta{Name: namespaces[i], UID: uid('c', i), CreationTimestamp: metav1.NewTime(now)},
 		Spec:       corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}},
 		Status:     corev1.NamespaceStatus{Phase: corev1.NamespaceActive},
 	}
@@ -28,6 +30,7 @@ func namespace(name string, now time.Time) *corev1.Namespace {
 
 func nodeName(i int) string { return fmt.Sprintf("worker-%05d", i) }
 
+// node gives the i-th node: one in 500 is not heard of, one in 250 is cordoned.
 func node(i int, now time.Time) *corev1.Node {
 	created := metav1.NewTime(now.Add(-time.Duration(i%200+1) * 24 * time.Hour))
 	capacity := corev1.ResourceList{
@@ -72,16 +75,18 @@ func node(i int, now time.Time) *corev1.Node {
 	}
 }
 
+// pod gives the i-th pod: forty of them are of one ReplicaSet, and every eighth ReplicaSet is in the same namespace.
 func pod(i, nodes int, now time.Time) *corev1.Pod {
-	ns := namespaces[i%len(namespaces)]
-	set := fmt.Sprintf("svc-%03d-7d9f8c6b5", i/40)
+	ns := namespaces[i/40%len(namespaces)]
+	app := fmt.Sprintf("svc-%03d", i/40)
+	set := app + "-7d9f8c6b5"
 	created := metav1.NewTime(now.Add(-time.Duration(i%10_000+60) * time.Minute))
 	yes := true
 	p := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: fmt.Sprintf("%s-%05x", set, i), Namespace: ns, UID: uid('b', i), CreationTimestamp: created,
-			Labels:          map[string]string{"app": set[:7], "team": ns, "pod-template-hash": "7d9f8c6b5", "version": "v42"},
+			Labels:          map[string]string{"app": app, "team": ns, "pod-template-hash": "7d9f8c6b5", "version": "v42"},
 			Annotations:     map[string]string{"prometheus.io/scrape": "true", "prometheus.io/port": "9090", "checksum/config": strings.Repeat("0f", 32)},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: set, UID: uid('d', i/40), Controller: &yes}},
 			ManagedFields:   append(managed("kube-controller-manager", now, 14), managed("kubelet", now, 10)...),
@@ -170,6 +175,6 @@ func managed(by string, now time.Time, fields int) []metav1.ManagedFieldsEntry {
 	at := metav1.NewTime(now)
 	return []metav1.ManagedFieldsEntry{{
 		Manager: by, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", Time: &at,
-		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(b.String())},
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(b.String()),
 	}}
 }

@@ -90,7 +90,7 @@ func leaves() []leaf {
 			},
 			ips: []net.IP{ServiceIP, net.IPv4(127, 0, 0, 1)},
 		},
-		{path: "apiserver-kubelet-client", cn: "kube-apiserver-kubelet-client", orgs: []string{"kubeadm:cluster-admins"}, client: true, signedBy: "ca"},
+		{path: "apiserver-kubelet-client", cn: "kube-apiserver-kubelet-client", client: true, signedBy: "ca"},
 		{path: "front-proxy-client", cn: "front-proxy-client", client: true, signedBy: "front-proxy-ca"},
 		{path: "etcd/server", cn: NodeName, server: true, client: true, names: []string{NodeName, "localhost"}, ips: local, signedBy: "etcd/ca"},
 		{path: "etcd/peer", cn: NodeName, server: true, client: true, names: []string{NodeName, "localhost"}, ips: local, signedBy: "etcd/ca"},

@@ -5,6 +5,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -18,12 +19,14 @@ type Process struct {
 	Name    string   `json:"name"`
 	PID     int      `json:"pid"`
 	Started string   `json:"started"` // start time as the kernel tells it, in its own unit
+	Boot    string   `json:"boot"`    // the boot that Started counts from, where the kernel tells it
 	Command []string `json:"command"`
 	Log     string   `json:"log"`
 }
 
-// Start runs a command in a session of its own, with its output in the log file.
-func Start(name, log string, command []string, env []string) (*Process, error) {
+// Start runs a command in a session of its own, so that ctrl+c of the starter's terminal does not reach it, with its
+// output at the end of the log file. A process that ended at once is given together with the error: its log may say why.
+func Start(name, log string, command []string) (*Process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -31,14 +34,13 @@ func Start(name, log string, command []string, env []string) (*Process, error) {
 	defer out.Close()
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	// Reaped here, so that one that ends early is not a zombie that looks alive.
 	go func() { _ = cmd.Wait() }()
-	p := &Process{Name: name, PID: cmd.Process.Pid, Command: command, Log: log}
+	p := &Process{Name: name, PID: cmd.Process.Pid, Command: command, Log: log, Boot: bootID()}
 	if p.Started, err = startTime(p.PID); err != nil {
 		return p, fmt.Errorf("%s ended at once", name)
 	}
@@ -47,16 +49,26 @@ func Start(name, log string, command []string, env []string) (*Process, error) {
 
 // Alive reports whether the process runs, and is the one that was started.
 func (p *Process) Alive() bool {
+	if p.Boot != "" && p.Boot != bootID() {
+		return false
+	}
 	t, err := startTime(p.PID)
 	return err == nil && t == p.Started
 }
 
-// Signal sends a signal, if the process is the one that was started.
+// Signal sends a signal, if the process is the one that was started; otherwise it gives os.ErrProcessDone.
 func (p *Process) Signal(s syscall.Signal) error {
+	// The handle is taken before the process is looked at: on Linux it is a pidfd, which stays with the process even if
+	// the kernel gives its number to another one in between.
+	handle, err := os.FindProcess(p.PID)
+	if err != nil {
+		return os.ErrProcessDone
+	}
+	defer func() { _ = handle.Release() }()
 	if !p.Alive() {
 		return os.ErrProcessDone
 	}
-	return syscall.Kill(p.PID, s)
+	return handle.Signal(s)
 }
 
 // Stop asks the process to end, waits, and kills it if it has not ended within patience. It returns when it is gone.
@@ -71,6 +83,11 @@ func (p *Process) Stop(patience time.Duration) error {
 	if p.gone(patience) {
 		return nil
 	}
+	return p.Kill()
+}
+
+// Kill ends the process as a crash would, and returns when it is gone.
+func (p *Process) Kill() error {
 	if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill %s: %w", p.Name, err)
 	}
@@ -109,17 +126,35 @@ func startTime(pid int) (string, error) {
 	return fields[19], nil
 }
 
+// bootID names the boot of the machine; a start time says nothing about a process of another one. It is "" where there
+// is no /proc: ps tells dates.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
+
 func hasProc() bool {
 	_, err := os.Stat("/proc/self/stat")
 	return err == nil
 }
 
-// LastLines gives the end of the log, for an error message.
-func (p *Process) LastLines(n int) string {
-	data, err := os.ReadFile(p.Log)
+// tail is how much of the end of a log LastLine looks at, in bytes.
+const tail = 16 << 10
+
+// LastLine gives the last line of the log that is not blank, for an error message; "" if there is none.
+func (p *Process) LastLine() string {
+	f, err := os.Open(p.Log)
 	if err != nil {
 		return ""
 	}
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > tail {
+		_, _ = f.Seek(-tail, io.SeekEnd) // from the start, if not from there
+	}
+	data, _ := io.ReadAll(f) // what can be read is enough
+	text := strings.TrimSpace(string(data))
+	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
 }

@@ -3,7 +3,7 @@ package scenario
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -19,8 +19,8 @@ import (
 	kwokmetrics "sigs.k8s.io/kwok/kustomize/metrics/resource"
 )
 
-// functions are what templates can call.
-func functions(_ Env) template.FuncMap {
+// functions are what templates can call. What is made of the clock or of keys is made of env alone.
+func functions(env Env) template.FuncMap {
 	return template.FuncMap{
 		"seq":         seq,
 		"add":         func(a, b int) int { return a + b },
@@ -28,10 +28,10 @@ func functions(_ Env) template.FuncMap {
 		"list":        func(words ...string) []string { return words },
 		"dict":        dict,
 		"pick":        func(i int, words []string) string { return words[i%len(words)] },
-		"ago":         ago,
+		"ago":         env.ago,
 		"words":       strings.Fields,
 		"spaced":      func(s string) string { return strings.ReplaceAll(s, "%", " ") },
-		"tlsSecret":   tlsSecret,
+		"tlsSecret":   env.tlsSecret,
 		"nodeCSR":     nodeCSR,
 		"crds":        crds,
 		"kwokMetrics": func() string { return kwokmetrics.DefaultMetricsResource },
@@ -61,9 +61,9 @@ func dict(pairs ...any) (map[string]any, error) {
 }
 
 // ago gives a time before now.
-func ago(d string) (string, error) {
+func (e Env) ago(d string) (string, error) {
 	t, err := time.ParseDuration(d)
-	return time.Now().Add(-t).UTC().Format(time.RFC3339), err
+	return e.Now.Add(-t).UTC().Format(time.RFC3339), err
 }
 
 // crds are kwok's custom resources, which its own configuration is made of.
@@ -79,31 +79,30 @@ func crds() string {
 }
 
 // tlsSecret gives the data of a TLS Secret whose certificate ends after that time, which may be negative.
-func tlsSecret(name, ends string) (string, error) {
+func (e Env) tlsSecret(name, ends string) (string, error) {
 	life, err := time.ParseDuration(ends)
 	if err != nil {
 		return "", err
 	}
-	key, der, err := newKey()
+	key, der, err := keyOf(name)
 	if err != nil {
 		return "", err
 	}
-	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: now.Add(-90 * 24 * time.Hour), NotAfter: now.Add(life),
+		SerialNumber: big.NewInt(e.Now.Unix()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		NotBefore: e.Now.Add(-90 * 24 * time.Hour), NotAfter: e.Now.Add(life),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	cert, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("make the certificate of %s: %w", name, err)
 	}
 	return fmt.Sprintf("tls.crt: %s\n  tls.key: %s", encode("CERTIFICATE", cert), encode("EC PRIVATE KEY", der)), nil
 }
 
 // nodeCSR gives the request of a kubelet's serving certificate.
 func nodeCSR(node, ip string) (string, error) {
-	key, _, err := newKey()
+	key, _, err := keyOf(node)
 	if err != nil {
 		return "", err
 	}
@@ -114,14 +113,17 @@ func nodeCSR(node, ip string) (string, error) {
 	if parsed := net.ParseIP(ip); parsed != nil {
 		request.IPAddresses = append(request.IPAddresses, parsed)
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, request, key)
+	der, err := x509.CreateCertificateRequest(nil, request, key)
 	return encode("CERTIFICATE REQUEST", der), err
 }
 
-func newKey() (*ecdsa.PrivateKey, []byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// keyOf gives the key that belongs to a name, always the same one: whoever reads this can make it too, and applying a
+// scenario again changes nothing. Signing without randomness is RFC 6979's, which is as good.
+func keyOf(name string) (*ecdsa.PrivateKey, []byte, error) {
+	secret := sha256.Sum256([]byte("devcluster " + name))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), secret[:])
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("make the key of %s: %w", name, err)
 	}
 	der, err := x509.MarshalECPrivateKey(key)
 	return key, der, err

@@ -12,25 +12,32 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 )
 
-// files are the scenarios, a folder each; base is what all of them stand on.
+// files are the scenarios, a folder each, and what they stand on.
 //
-//go:embed base calm empty incident
+//go:embed access base calm empty incident
 var files embed.FS
 
-const base = "base"
+// Not scenarios: who may do what, without which admin.conf is worth nothing, and how nodes and pods live.
+const (
+	access = "access"
+	base   = "base"
+)
 
-// Env is what templates know of the cluster.
+// Empty is the scenario in which there is nothing but the control plane.
+const Empty = "empty"
+
+// Env is what templates know of the cluster. The same Env gives the same objects, byte for byte.
 type Env struct {
-	PKIDir      string // folder with ca.crt and ca.key
-	NodePort    int    // where kwok answers as the kubelet of every node
-	MetricsPort int    // of metrics-server
-	Address     string
+	NodePort    int       // where kwok answers as the kubelet of every node
+	MetricsPort int       // of metrics-server
+	Now         time.Time // what `ago` and the lives of certificates count from
 }
 
 // Names lists the scenarios, sorted.
@@ -41,14 +48,19 @@ func Names() []string {
 	}
 	var out []string
 	for _, e := range entries {
-		if e.Name() != base {
+		if e.Name() != access && e.Name() != base {
 			out = append(out, e.Name())
 		}
 	}
 	return out
 }
 
-// Base applies what every scenario stands on.
+// Access applies what kubeadm does for the users of its certificates. Any cluster needs it.
+func Access(ctx context.Context, cfg *rest.Config, env Env, progress func(string, ...any)) error {
+	return run(ctx, cfg, access, env, progress)
+}
+
+// Base applies what every scenario stands on: kwok's resources, metrics, and how nodes and pods live.
 func Base(ctx context.Context, cfg *rest.Config, env Env, progress func(string, ...any)) error {
 	return run(ctx, cfg, base, env, progress)
 }
@@ -70,7 +82,7 @@ func run(ctx context.Context, cfg *rest.Config, name string, env Env, progress f
 	}
 	slices.Sort(names)
 	for _, file := range names {
-		docs, err := Render(file, env)
+		docs, err := render(file, env)
 		if err != nil {
 			return err
 		}
@@ -83,8 +95,8 @@ func run(ctx context.Context, cfg *rest.Config, name string, env Env, progress f
 	return nil
 }
 
-// Render gives the objects of one file.
-func Render(file string, env Env) ([]*unstructured.Unstructured, error) {
+// render gives the objects of one file.
+func render(file string, env Env) ([]*unstructured.Unstructured, error) {
 	text, err := files.ReadFile(file)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,9 @@ func Print(ctx context.Context, c *kube.Cluster, o Options, w io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	c.Start(ctx, kube.Nodes|kube.Pods|kube.Metrics)
+	if err := c.CheckNamespaces(ctx); err != nil {
+		return err
+	}
 	switch o.Pane {
 	case "nodes":
 		rows, m, err := collect(ctx, c, c.NodeFeed(), views.NodesQuery(filter))
@@ -83,9 +86,7 @@ func collect[R kube.Row](ctx context.Context, c *kube.Cluster, feed *kube.Feed[R
 		case s.State.Phase == kube.Live && s.Moment.Complete:
 			return all(s), now(s.Moment), nil
 		case s.State.Phase == kube.Live && enough == nil:
-			timer := time.NewTimer(samplesWait)
-			defer timer.Stop()
-			enough = timer.C
+			enough = time.After(samplesWait)
 		}
 		select {
 		case <-ctx.Done():

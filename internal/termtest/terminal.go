@@ -135,11 +135,23 @@ func (t *Terminal) Written() string {
 func (t *Terminal) Screen() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return Text(t.emulator)
+}
+
+// Cells is a screen of cells, as emulators have it.
+type Cells interface {
+	CellAt(x, y int) *uv.Cell
+	Width() int
+	Height() int
+}
+
+// Text gives the lines of a screen, without the spaces at their ends.
+func Text(s Cells) string {
 	var b strings.Builder
-	for y := range t.emulator.Height() {
+	for y := range s.Height() {
 		var line strings.Builder
-		for x := 0; x < t.emulator.Width(); x++ {
-			c := t.emulator.CellAt(x, y)
+		for x := 0; x < s.Width(); x++ {
+			c := s.CellAt(x, y)
 			if c == nil || c.Content == "" {
 				line.WriteByte(' ')
 				continue

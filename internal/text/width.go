@@ -40,6 +40,18 @@ func CutMiddle(s string, w int, ellipsis string) string {
 	return start(s, room-Width(tail)) + ellipsis + tail
 }
 
+// CutStart is Cut for text that somebody types: its end stays.
+func CutStart(s string, w int, ellipsis string) string {
+	if len(start(s, w)) == len(s) {
+		return s
+	}
+	room := w - Width(ellipsis)
+	if room < 0 {
+		return end(s, w)
+	}
+	return ellipsis + end(s, room)
+}
+
 // first gives the length of the first cluster of s and its width in cells.
 func first(s string) (size, width int) {
 	if s[0] >= 0x20 && s[0] <= 0x7e && (len(s) == 1 || s[1] < 0x80) {

@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// user makes a service account with rights, and a kubeconfig for it whose context's namespace is given. rights are
+// arguments of `kubectl create role`; none for no rights at all.
+func (c *cluster) user(t *testing.T, name, namespace string, rights ...string) string {
+	t.Helper()
+	c.kubectl(t, "create", "serviceaccount", name, "-n", namespace)
+	t.Cleanup(func() { c.kubectl(t, "delete", "serviceaccount", name, "-n", namespace) })
+	if len(rights) > 0 {
+		c.kubectl(t, append([]string{"create", "role", name, "-n", namespace}, rights...)...)
+		c.kubectl(t, "create", "rolebinding", name, "-n", namespace, "--role="+name, "--serviceaccount="+namespace+":"+name)
+		t.Cleanup(func() { c.kubectl(t, "delete", "role,rolebinding", name, "-n", namespace) })
+	}
+	token := strings.TrimSpace(c.kubectl(t, "create", "token", name, "-n", namespace))
+	return c.configFor(t, token, namespace)
+}
+
+// configFor makes a kubeconfig with a token in place of the administrator's certificate.
+func (c *cluster) configFor(t *testing.T, token, namespace string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config")
+	raw, err := os.ReadFile(c.kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := func(args ...string) { c.kubectl(t, append([]string{"config", "--kubeconfig", path}, args...)...) }
+	config("set-credentials", "limited", "--token="+token)
+	config("set-context", "--current", "--user=limited", "--namespace="+namespace)
+	return path
+}
+
+func TestUserOfOneNamespaceStartsAndWorksThere(t *testing.T) {
+	config := incident.user(t, "limited", "shop", "--verb=get,list,watch", "--resource=pods")
+	s := open(t, config, 120, 40, "pods")
+	s.shows("shop (all you may list)")
+	s.shows("You may list pods in shop only")
+	s.shows("may only read")
+	s.await("only the rows of shop", func(screen string) bool {
+		return strings.Contains(screen, "shop/") && !regexp.MustCompile(`(lab|kube-system|data)/`).MatchString(screen)
+	})
+	s.press("1")
+	s.shows("You may not list nodes")
+	s.press("q")
+	s.end(0)
+	s.clean(s.take())
+
+	r := ktriage(t, config, "snapshot", "pods")
+	if r.code != 0 || !strings.Contains(r.err, "Only namespace shop is looked at") || strings.Contains(r.out, "kube-system") ||
+		!strings.Contains(r.out, "shop ") {
+		t.Errorf("snapshot pods: %+v", r)
+	}
+	r = ktriage(t, config, "snapshot", "nodes")
+	if r.code != 1 || r.out != "" || !strings.Contains(r.err, "nodes is forbidden") {
+		t.Errorf("snapshot nodes: %+v", r)
+	}
+}
+
+func TestUserWithoutAnyRightSeesASentence(t *testing.T) {
+	config := incident.user(t, "nobody", "shop")
+	s := open(t, config, 120, 40, "pods")
+	s.shows("You may not list pods")
+	s.press("q")
+	s.end(0)
+	if r := ktriage(t, config, "snapshot", "pods"); r.code != 1 || r.out != "" || !strings.Contains(r.err, "pods is forbidden") {
+		t.Errorf("snapshot pods: %+v", r)
+	}
+}
+
+func TestBadInputEndsInOneSentenceWithTheNextStep(t *testing.T) {
+	bad := incident.configFor(t, "no-such-token", "default")
+	lost := filepath.Join(t.TempDir(), "config")
+	raw, err := os.ReadFile(incident.kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := regexp.MustCompile(`(server: https://[^:]+):\d+`)
+	if err := os.WriteFile(lost, port.ReplaceAll(raw, []byte("$1:1")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, config string
+		args         []string
+		code         int
+		says         string
+	}{
+		{"token that is refused", bad, []string{"snapshot", "pods"}, 3, "401"},
+		{"namespace that is not there", incident.kubeconfig(), []string{"snapshot", "pods", "-n", "no-such"}, 2, `no namespace "no-such"`},
+		{"context that is not there", incident.kubeconfig(), []string{"snapshot", "pods", "--context", "no-such"}, 2, "no-such"},
+		{"server that refuses", lost, []string{"snapshot", "pods"}, 1, "refuses connections"},
+		{"no terminal", incident.kubeconfig(), []string{"pods"}, 2, "needs a terminal"},
+		{"pane that is not there", incident.kubeconfig(), []string{"snapshot", "cheese"}, 2, "no pane"},
+		{"filter that cannot be read", incident.kubeconfig(), []string{"snapshot", "pods", `"open`}, 2, "filter"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := ktriage(t, c.config, c.args...)
+			if r.code != c.code || r.out != "" || !strings.Contains(r.err, c.says) {
+				t.Errorf("exit code %d, want %d; standard output %q; standard error %q", r.code, c.code, r.out, r.err)
+			}
+			if n := strings.Count(strings.TrimSpace(r.err), "\n"); n > 1 {
+				t.Errorf("%d lines of error:\n%s", n+1, r.err)
+			}
+		})
+	}
+}
+
+func TestScreenEndsWhereTheServerSaysNoAtTheStart(t *testing.T) {
+	s := open(t, incident.configFor(t, "no-such-token", "default"), 80, 24)
+	s.end(3)
+	if !strings.Contains(s.screen(), "does not accept our credentials (401") {
+		t.Errorf("the shell shows:\n%s", s.screen())
+	}
+	s = open(t, incident.kubeconfig(), 80, 24, "-n", "no-such")
+	s.end(2)
+	if !strings.Contains(s.screen(), `There is no namespace "no-such"`) {
+		t.Errorf("the shell shows:\n%s", s.screen())
+	}
+}

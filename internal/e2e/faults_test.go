@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// caughtUp is how soon after the return of the API server the screen must be live again.
+const caughtUp = 5 * time.Second
+
+func TestServerIsKilledAndComesBack(t *testing.T) {
+	s := open(t, calm.kubeconfig(), 120, 40, "pods")
+	s.shows("● live")
+	s.press("z")
+	s.shows("10 of") // rows
+	s.take()
+	if _, err := calm.devcluster("stop", "--kill", "kube-apiserver"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() { // the other tests need the server
+			_, _ = calm.devcluster("start", "kube-apiserver")
+		}
+	})
+	s.shows("no answer since")
+	s.shows("as of")
+	s.shows("refuses connections")
+	rows := strings.Count(s.screen(), "Running")
+	if rows < 20 {
+		t.Errorf("%d rows are on the screen while the server is gone:\n%s", rows, s.screen())
+	}
+	s.press("jjkGg/web\r")
+	s.shows("60 of 100")
+	s.press("\x1b")
+	s.hides("60 of 100")
+	s.press("?")
+	s.shows("Keys for")
+	s.press("q")
+	s.shows("no answer since")
+	if _, err := calm.devcluster("start", "kube-apiserver"); err != nil {
+		t.Fatal(err)
+	}
+	back := time.Now() // start gives back control when the server is ready
+	live := s.shows("● live").Sub(back)
+	t.Logf("live again %v after the server was ready (aim 5 s)", live.Round(10*time.Millisecond))
+	if live > caughtUp {
+		t.Errorf("live again only %v after the server was ready", live)
+	}
+	s.hides("as of")
+	calm.kubectl(t, "run", "after-the-return", "--image=registry.example/after:1", "-n", "default")
+	s.press("/after-the\r")
+	s.shows("default/after-the-return")
+	calm.kubectl(t, "delete", "pod", "after-the-return", "-n", "default", "--now")
+	s.hides("default/after-the-return")
+	s.press("q")
+	s.end(0)
+	s.clean(s.take())
+}
+
+func TestServerThatHangsIsNoticedAndForgiven(t *testing.T) {
+	s := open(t, calm.kubeconfig(), 120, 40, "pods")
+	s.shows("● live")
+	pid := calm.pid(t, "kube-apiserver")
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
+	s.press("\x12") // ctrl+r: asks at once
+	s.shows("no answer since")
+	s.shows("did not answer in time")
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	back := time.Now()
+	t.Logf("live again %v after the server went on", s.shows("● live").Sub(back).Round(10*time.Millisecond))
+	s.hides("as of")
+	s.press("q")
+	s.end(0)
+	s.clean(s.take())
+}
+
+// pid gives the process of a component.
+func (c *cluster) pid(t *testing.T, component string) int {
+	t.Helper()
+	out, err := c.devcluster("status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l := range strings.SplitSeq(out, "\n") {
+		if f := strings.Fields(l); len(f) > 3 && f[0] == component {
+			var pid int
+			if _, err := fmt.Sscan(f[3], &pid); err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+	}
+	t.Fatalf("no %s in %s", component, out)
+	return 0
+}
