@@ -29,7 +29,7 @@ var mayImport = map[string]string{
 
 	// What follows is beside the program.
 	"internal/queue":      "",
-	"internal/termtest":   "internal/queue charm.land/bubbletea/v2 github.com/charmbracelet github.com/google/go-cmp",
+	"internal/termtest":   "internal/queue charm.land/bubbletea/v2 github.com/charmbracelet github.com/google/go-cmp github.com/creack/pty golang.org/x/term",
 	"kube/kubetest":       "kube internal/queue k8s.io",
 	"internal/screenshot": "github.com/charmbracelet/x/vt github.com/creack/pty",
 	"internal/e2e":        "kube internal/text",

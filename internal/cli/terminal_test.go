@@ -1,19 +1,15 @@
 package cli
 
 import (
-	"errors"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/creack/pty"
 	"golang.org/x/term"
+
+	"ktriage/internal/termtest"
 )
 
 // rawScreen does to the terminal what a screen does, and gives what undoes it.
@@ -29,48 +25,25 @@ func rawScreen() (back func()) {
 	}
 }
 
-// session is a program that runs in a pseudo-terminal of 80x24.
+// session is a program in a terminal of 80x24, with a home of its own.
 type session struct {
-	t           *testing.T
-	cmd         *exec.Cmd
-	other, tty  *os.File
-	cooked      *term.State
-	home        string
-	mu          sync.Mutex
-	screen      strings.Builder
-	grown, done chan struct{}
+	*termtest.Pty
+	t    *testing.T
+	home string
 }
 
 // start runs a program whose kubeconfig names a server that is not there.
 func start(t *testing.T, env []string, name string, args ...string) *session {
 	t.Helper()
-	s := &session{t: t, home: t.TempDir(), grown: make(chan struct{}, 1), done: make(chan struct{})}
-	var err error
-	if s.other, s.tty, err = pty.Open(); err != nil {
-		t.Fatal(err)
-	}
-	if err := pty.Setsize(s.tty, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
-		t.Fatal(err)
-	}
-	if s.cooked, err = term.GetState(int(s.tty.Fd())); err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(s.home, "config")
+	home := t.TempDir()
+	config := filepath.Join(home, "config")
 	if err := os.WriteFile(config, []byte(unreachable), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.CommandContext(t.Context(), name, args...)
-	s.cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "KUBECONFIG=" + config, "TERM=xterm-256color", "LANG=C.UTF-8",
+	env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "KUBECONFIG=" + config, "TERM=xterm-256color", "LANG=C.UTF-8",
 	}, env...)
-	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = s.tty, s.tty, s.tty
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go s.read()
-	t.Cleanup(func() { _, _ = s.tty.Close(), s.other.Close() })
-	return s
+	return &session{termtest.StartPty(t, 80, 24, env, name, args...), t, home}
 }
 
 const unreachable = `apiVersion: v1
@@ -84,69 +57,11 @@ contexts:
 - {name: prod-tokyo, context: {cluster: tokyo, user: alice}}
 `
 
-func (s *session) read() {
-	defer close(s.done)
-	buf := make([]byte, 4096)
-	for {
-		n, err := s.other.Read(buf)
-		s.mu.Lock()
-		s.screen.Write(buf[:n])
-		s.mu.Unlock()
-		select {
-		case s.grown <- struct{}{}:
-		default:
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (s *session) written() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.screen.String()
-}
-
-// await waits until the program has written text.
-func (s *session) await(text string) {
+// ends waits for the end of the program and gives all that it has written.
+func (s *session) ends(code int) string {
 	s.t.Helper()
-	late := time.After(20 * time.Second)
-	for !strings.Contains(s.written(), text) {
-		select {
-		case <-s.grown:
-		case <-late:
-			_ = s.cmd.Process.Kill()
-			s.t.Fatalf("the program has not written %q but %q", text, s.written())
-		}
-	}
-}
-
-// end waits for the end of the program, and checks its exit code and that the terminal is as it was before.
-func (s *session) end(code int) string {
-	s.t.Helper()
-	err := s.cmd.Wait()
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-		s.t.Fatal(err)
-	}
-	if got := s.cmd.ProcessState.ExitCode(); got != code {
-		s.t.Errorf("exit code %d, want %d", got, code)
-	}
-	after, err := term.GetState(int(s.tty.Fd()))
-	if err != nil || *after != *s.cooked {
-		s.t.Errorf("the terminal is %+v (%v), and was %+v", after, err, s.cooked)
-	}
-	// With the last open end the reader comes to its own, after all that was written.
-	s.tty.Close()
-	<-s.done
-	out := s.written()
-	if in, left := strings.LastIndex(out, "\x1b[?1049h"), strings.LastIndex(out, "\x1b[?1049l"); in > left {
-		s.t.Errorf("the alternate screen was not left: %q", out)
-	}
-	if hidden, shown := strings.LastIndex(out, "\x1b[?25l"), strings.LastIndex(out, "\x1b[?25h"); hidden > shown {
-		s.t.Errorf("the cursor was left hidden: %q", out)
-	}
-	return out
+	s.End(code)
+	return s.Written()
 }
 
 func (s *session) log() string {
@@ -160,7 +75,7 @@ func (s *session) log() string {
 
 func TestDumbTerminalIsRefused(t *testing.T) {
 	for value, want := range map[string]string{"dumb": "TERM is dumb", "": "TERM is not set"} {
-		out := start(t, []string{"TERM=" + value}, "ktriage").end(2)
+		out := start(t, []string{"TERM=" + value}, "ktriage").ends(2)
 		if !strings.Contains(out, want) || !strings.Contains(out, "ktriage snapshot nodes") || strings.Contains(out, "\x1b") {
 			t.Errorf("TERM=%s: %q", value, out)
 		}
@@ -169,12 +84,9 @@ func TestDumbTerminalIsRefused(t *testing.T) {
 
 func TestScreenComesWithoutAServerAndGoesWithTheTerminalAsItWas(t *testing.T) {
 	s := start(t, nil, "ktriage", "pods")
-	s.await("\x1b[?1049h")
-	s.await("prod-tokyo")
-	if _, err := io.WriteString(s.other, "q"); err != nil {
-		t.Fatal(err)
-	}
-	s.end(0)
+	s.Shows("prod-tokyo")
+	s.Press("q")
+	s.End(0)
 	if !strings.Contains(s.log(), `"msg":"start"`) {
 		t.Errorf("log = %s", s.log())
 	}
@@ -186,11 +98,9 @@ func TestSignalsEndTheScreenWithTheirExitCodes(t *testing.T) {
 	} {
 		t.Run(signal.String(), func(t *testing.T) {
 			s := start(t, nil, "ktriage")
-			s.await("prod-tokyo")
-			if err := s.cmd.Process.Signal(signal); err != nil {
-				t.Fatal(err)
-			}
-			s.end(code)
+			s.Shows("prod-tokyo")
+			s.Signal(signal)
+			s.End(code)
 			dumped := strings.Contains(s.log(), `"msg":"SIGQUIT"`) && strings.Contains(s.log(), `"stacks":"goroutine `)
 			if dumped != (signal == syscall.SIGQUIT) {
 				t.Errorf("stacks in the log: %v; log:\n%s", dumped, s.log())
@@ -203,7 +113,7 @@ func TestPanicIsPrintedAfterTheTerminalIsGivenBack(t *testing.T) {
 	for program, goroutine := range map[string]string{"ktriage-panics": "pump", "ktriage-panics-itself": "main"} {
 		t.Run(program, func(t *testing.T) {
 			s := start(t, nil, program)
-			out := s.end(70)
+			out := s.ends(70)
 			_, after, _ := strings.Cut(out, "\x1b[?1049l")
 			for _, want := range []string{
 				"This is a bug: panic in goroutine \"" + goroutine + "\": boom.", ".local/state/ktriage/log", "cli.panics",
@@ -221,11 +131,9 @@ func TestPanicIsPrintedAfterTheTerminalIsGivenBack(t *testing.T) {
 
 func TestLastGuardEndsAScreenThatDoesNotListen(t *testing.T) {
 	s := start(t, nil, "ktriage-is-deaf")
-	s.await("ready")
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if out := s.end(143); strings.Contains(out, "a plugin complains") {
+	s.Shows("ready")
+	s.Signal(syscall.SIGTERM)
+	if out := s.ends(143); strings.Contains(out, "a plugin complains") {
 		t.Errorf("standard error reached the screen: %q", out)
 	}
 	if !strings.Contains(s.log(), "a plugin complains") {
@@ -240,7 +148,7 @@ func TestCredentialPluginAsksBeforeTheScreenIsTaken(t *testing.T) {
 	if err := os.WriteFile(config, []byte(strings.Replace(unreachable, "{token: secret}", "{exec: "+plugin+"}", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := start(t, []string{"KUBECONFIG=" + config}, "ktriage").end(3)
+	out := start(t, []string{"KUBECONFIG=" + config}, "ktriage").ends(3)
 	asked, said := strings.Index(out, "the plugin asks"), strings.Index(out, "The credential plugin sh failed with exit code 4.")
 	if asked < 0 || said < asked || strings.Contains(out, "\x1b") {
 		t.Errorf("want the plugin's words, then ours, and no screen: %q", out)

@@ -43,17 +43,17 @@ func (c *cluster) configFor(t *testing.T, token, namespace string) string {
 func TestUserOfOneNamespaceStartsAndWorksThere(t *testing.T) {
 	config := incident.user(t, "limited", "shop", "--verb=get,list,watch", "--resource=pods")
 	s := open(t, config, 120, 40, "pods")
-	s.shows("shop (all you may list)")
-	s.shows("You may list pods in shop only")
-	s.shows("may only read")
-	s.await("only the rows of shop", func(screen string) bool {
+	s.Shows("shop (all you may list)")
+	s.Shows("You may list pods in shop only")
+	s.Shows("may only read")
+	s.Await("only the rows of shop", func(screen string) bool {
 		return strings.Contains(screen, "shop/") && !regexp.MustCompile(`(lab|kube-system|data)/`).MatchString(screen)
 	})
-	s.press("1")
-	s.shows("You may not list nodes")
-	s.press("q")
-	s.end(0)
-	s.clean(s.take())
+	s.Press("1")
+	s.Shows("You may not list nodes")
+	s.Press("q")
+	s.End(0)
+	s.clean(s.Written())
 
 	r := ktriage(t, config, "snapshot", "pods")
 	if r.code != 0 || !strings.Contains(r.err, "Only namespace shop is looked at") || strings.Contains(r.out, "kube-system") ||
@@ -69,9 +69,9 @@ func TestUserOfOneNamespaceStartsAndWorksThere(t *testing.T) {
 func TestUserWithoutAnyRightSeesASentence(t *testing.T) {
 	config := incident.user(t, "nobody", "shop")
 	s := open(t, config, 120, 40, "pods")
-	s.shows("You may not list pods")
-	s.press("q")
-	s.end(0)
+	s.Shows("You may not list pods")
+	s.Press("q")
+	s.End(0)
 	if r := ktriage(t, config, "snapshot", "pods"); r.code != 1 || r.out != "" || !strings.Contains(r.err, "pods is forbidden") {
 		t.Errorf("snapshot pods: %+v", r)
 	}
@@ -116,13 +116,13 @@ func TestBadInputEndsInOneSentenceWithTheNextStep(t *testing.T) {
 
 func TestScreenEndsWhereTheServerSaysNoAtTheStart(t *testing.T) {
 	s := open(t, incident.configFor(t, "no-such-token", "default"), 80, 24)
-	s.end(3)
-	if !strings.Contains(s.screen(), "does not accept our credentials (401") {
-		t.Errorf("the shell shows:\n%s", s.screen())
+	s.End(3)
+	if !strings.Contains(s.Screen(), "does not accept our credentials (401") {
+		t.Errorf("the shell shows:\n%s", s.Screen())
 	}
 	s = open(t, incident.kubeconfig(), 80, 24, "-n", "no-such")
-	s.end(2)
-	if !strings.Contains(s.screen(), `There is no namespace "no-such"`) {
-		t.Errorf("the shell shows:\n%s", s.screen())
+	s.End(2)
+	if !strings.Contains(s.Screen(), `There is no namespace "no-such"`) {
+		t.Errorf("the shell shows:\n%s", s.Screen())
 	}
 }

@@ -13,10 +13,10 @@ const caughtUp = 5 * time.Second
 
 func TestServerIsKilledAndComesBack(t *testing.T) {
 	s := open(t, calm.kubeconfig(), 120, 40, "pods")
-	s.shows("● live")
-	s.press("z")
-	s.shows("10 of") // rows
-	s.take()
+	s.Shows("● live")
+	s.Press("z")
+	s.Shows("10 of") // rows
+	s.Written()
 	if _, err := calm.devcluster("stop", "--kill", "kube-apiserver"); err != nil {
 		t.Fatal(err)
 	}
@@ -25,61 +25,61 @@ func TestServerIsKilledAndComesBack(t *testing.T) {
 			_, _ = calm.devcluster("start", "kube-apiserver")
 		}
 	})
-	s.shows("no answer since")
-	s.shows("as of")
-	s.shows("refuses connections")
-	rows := strings.Count(s.screen(), "Running")
+	s.Shows("no answer since")
+	s.Shows("as of")
+	s.Shows("refuses connections")
+	rows := strings.Count(s.Screen(), "Running")
 	if rows < 20 {
-		t.Errorf("%d rows are on the screen while the server is gone:\n%s", rows, s.screen())
+		t.Errorf("%d rows are on the screen while the server is gone:\n%s", rows, s.Screen())
 	}
-	s.press("jjkGg/web\r")
-	s.shows("60 of 100")
-	s.press("\x1b")
-	s.hides("60 of 100")
-	s.press("?")
-	s.shows("Keys for")
-	s.press("q")
-	s.shows("no answer since")
+	s.Press("jjkGg/web\r")
+	s.Shows("60 of 100")
+	s.Press("\x1b")
+	s.Hides("60 of 100")
+	s.Press("?")
+	s.Shows("Keys for")
+	s.Press("q")
+	s.Shows("no answer since")
 	if _, err := calm.devcluster("start", "kube-apiserver"); err != nil {
 		t.Fatal(err)
 	}
 	back := time.Now() // start gives back control when the server is ready
-	live := s.shows("● live").Sub(back)
+	live := s.Shows("● live").Sub(back)
 	t.Logf("live again %v after the server was ready (aim 5 s)", live.Round(10*time.Millisecond))
 	if live > caughtUp {
 		t.Errorf("live again only %v after the server was ready", live)
 	}
-	s.hides("as of")
+	s.Hides("as of")
 	calm.kubectl(t, "run", "after-the-return", "--image=registry.example/after:1", "-n", "default")
-	s.press("/after-the\r")
-	s.shows("default/after-the-return")
+	s.Press("/after-the\r")
+	s.Shows("default/after-the-return")
 	calm.kubectl(t, "delete", "pod", "after-the-return", "-n", "default", "--now")
-	s.hides("default/after-the-return")
-	s.press("q")
-	s.end(0)
-	s.clean(s.take())
+	s.Hides("default/after-the-return")
+	s.Press("q")
+	s.End(0)
+	s.clean(s.Written())
 }
 
 func TestServerThatHangsIsNoticedAndForgiven(t *testing.T) {
 	s := open(t, calm.kubeconfig(), 120, 40, "pods")
-	s.shows("● live")
+	s.Shows("● live")
 	pid := calm.pid(t, "kube-apiserver")
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
-	s.press("\x12") // ctrl+r: asks at once
-	s.shows("no answer since")
-	s.shows("did not answer in time")
+	s.Press("\x12") // ctrl+r: asks at once
+	s.Shows("no answer since")
+	s.Shows("did not answer in time")
 	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	back := time.Now()
-	t.Logf("live again %v after the server went on", s.shows("● live").Sub(back).Round(10*time.Millisecond))
-	s.hides("as of")
-	s.press("q")
-	s.end(0)
-	s.clean(s.take())
+	t.Logf("live again %v after the server went on", s.Shows("● live").Sub(back).Round(10*time.Millisecond))
+	s.Hides("as of")
+	s.Press("q")
+	s.End(0)
+	s.clean(s.Written())
 }
 
 // pid gives the process of a component.

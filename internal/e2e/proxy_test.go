@@ -101,16 +101,16 @@ func TestConnectionThatDiesInSilenceIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, config, 120, 40, "pods")
-	s.shows("● live")
+	s.Shows("● live")
 	b.forget()
 	dead := time.Now()
-	s.press("\x12")
-	s.shows("no answer since")
+	s.Press("\x12")
+	s.Shows("no answer since")
 	noticed := time.Since(dead)
-	s.shows("● live")
+	s.Shows("● live")
 	t.Logf("noticed after %v, live on a new connection after %v (HTTP/2's own pings take 45 s)",
 		noticed.Round(100*time.Millisecond), time.Since(dead).Round(100*time.Millisecond))
-	s.press("q")
-	s.end(0)
-	s.clean(s.take())
+	s.Press("q")
+	s.End(0)
+	s.clean(s.Written())
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ktriage/internal/termtest"
 )
 
 // Times are printed, not judged: a machine under load is no fault of the program's.
@@ -17,11 +19,11 @@ func TestTimeToFirstFrameAndToFirstRows(t *testing.T) {
 	var frames, rows []time.Duration
 	for range runs {
 		s := open(t, incident.kubeconfig(), 120, 40)
-		framed := s.shows("1 Nodes")
-		rowed := s.shows("worker-")
-		frames, rows = append(frames, framed.Sub(s.started)), append(rows, rowed.Sub(s.started))
-		s.press("q")
-		s.end(0)
+		framed := s.Shows("1 Nodes")
+		rowed := s.Shows("worker-")
+		frames, rows = append(frames, framed.Sub(s.Started)), append(rows, rowed.Sub(s.Started))
+		s.Press("q")
+		s.End(0)
 	}
 	slices.Sort(frames)
 	slices.Sort(rows)
@@ -34,53 +36,53 @@ func TestIncidentOnScreensOfEverySize(t *testing.T) {
 	for _, size := range [][2]int{{60, 15}, {80, 24}, {120, 40}, {200, 50}} {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
 			s := open(t, incident.kubeconfig(), size[0], size[1])
-			s.shows("● live")
-			s.shows("NotReady")
-			s.press("2")
-			s.shows("ImagePullBackOff")
-			s.press("/crashloop\r")
-			s.hides("ImagePullBackOff")
-			s.shows("CrashLoopBackOff")
-			s.press("d")
-			s.shows("qos")
-			s.press("\x1b")
-			s.hides("qos")
-			s.press("?")
-			s.shows("Keys for")
-			s.press("q")
-			s.hides("Keys for")
-			s.resize(100, 30)
-			s.await("a screen of 100x30", func(screen string) bool {
+			s.Shows("● live")
+			s.Shows("NotReady")
+			s.Press("2")
+			s.Shows("ImagePullBackOff")
+			s.Press("/crashloop\r")
+			s.Hides("ImagePullBackOff")
+			s.Shows("CrashLoopBackOff")
+			s.Press("d")
+			s.Shows("qos")
+			s.Press("\x1b")
+			s.Hides("qos")
+			s.Press("?")
+			s.Shows("Keys for")
+			s.Press("q")
+			s.Hides("Keys for")
+			s.Resize(100, 30)
+			s.Await("a screen of 100x30", func(screen string) bool {
 				lines := strings.Split(strings.TrimRight(screen, "\n"), "\n")
 				return len(lines) == 30 && strings.Contains(lines[29], "? help")
 			})
-			s.press("q")
-			s.end(0)
-			s.clean(s.take())
+			s.Press("q")
+			s.End(0)
+			s.clean(s.Written())
 		})
 	}
 }
 
 func TestHostileTextOfARealClusterNeverReachesTheTerminal(t *testing.T) {
 	s := open(t, incident.kubeconfig(), 200, 50)
-	s.shows("● live")
-	s.press("/EvilCondition\r")
-	s.hides("cp-1")
-	s.shows("worker-20")
-	s.press("d")
-	s.shows("EvilCondition")
-	s.press("\x1b")
-	s.hides("uid")
-	s.press("2/hostile\r")
-	s.shows("lab/hostile")
-	s.hides("lab/exit-code")
-	s.press("zd")
-	s.shows("in a last message")
-	s.press("\x1b")
-	s.hides("in a last message")
-	s.press("q")
-	s.end(0)
-	written := s.take()
+	s.Shows("● live")
+	s.Press("/EvilCondition\r")
+	s.Hides("cp-1")
+	s.Shows("worker-20")
+	s.Press("d")
+	s.Shows("EvilCondition")
+	s.Press("\x1b")
+	s.Hides("uid")
+	s.Press("2/hostile\r")
+	s.Shows("lab/hostile")
+	s.Hides("lab/exit-code")
+	s.Press("zd")
+	s.Shows("in a last message")
+	s.Press("\x1b")
+	s.Hides("in a last message")
+	s.Press("q")
+	s.End(0)
+	written := s.Written()
 	s.clean(written)
 	for _, evil := range []string{"ZXZpbA==", "\x1b]0;title", "\x1b[31mred", "\u202e", "\u009b"} {
 		if strings.Contains(written, evil) {
@@ -101,36 +103,36 @@ func TestHostileTextOfARealClusterNeverReachesTheTerminal(t *testing.T) {
 // screen is whole.
 func TestSuspendGivesTheTerminalToTheShellAndTakesItBack(t *testing.T) {
 	env := append(environment(t, incident.kubeconfig()), "PS1=shell> ")
-	s := openCommand(t, env, 100, 30, "bash", "--norc", "--noprofile", "-i")
-	s.shows("shell>")
-	s.press(ktriageBin + " pods\r")
-	s.shows("● live")
-	s.shows("CrashLoopBackOff")
-	s.press("\x1a")
-	s.shows("Stopped")
-	s.hides("● live")
-	s.press("echo still $((40 + 2)) here\r")
-	s.shows("still 42 here")
-	s.press("fg\r")
-	s.shows("● live")
-	s.shows("CrashLoopBackOff")
-	s.press("q")
-	s.hides("● live")
-	s.press("stty -a | tr ';' '\\n' | grep -o -w -e echo -e icanon -e isig | sort | tr '\\n' ' '\r")
-	s.shows("echo icanon isig")
-	s.press("exit\r")
-	s.end(0)
+	s := termtest.StartPty(t, 100, 30, env, "bash", "--norc", "--noprofile", "-i")
+	s.Shows("shell>")
+	s.Press(ktriageBin + " pods\r")
+	s.Shows("● live")
+	s.Shows("CrashLoopBackOff")
+	s.Press("\x1a")
+	s.Shows("Stopped")
+	s.Hides("● live")
+	s.Press("echo still $((40 + 2)) here\r")
+	s.Shows("still 42 here")
+	s.Press("fg\r")
+	s.Shows("● live")
+	s.Shows("CrashLoopBackOff")
+	s.Press("q")
+	s.Hides("● live")
+	s.Press("stty -a | tr ';' '\\n' | grep -o -w -e echo -e icanon -e isig | sort | tr '\\n' ' '\r")
+	s.Shows("echo icanon isig")
+	s.Press("exit\r")
+	s.End(0)
 }
 
 func TestSignalsEndAScreenInFullUse(t *testing.T) {
 	for signal, code := range map[syscall.Signal]int{syscall.SIGHUP: 129, syscall.SIGINT: 130, syscall.SIGTERM: 143} {
 		t.Run(signal.String(), func(t *testing.T) {
 			s := open(t, incident.kubeconfig(), 120, 40)
-			s.shows("● live")
-			s.press("/wor")
-			s.signal(signal)
-			s.end(code)
-			s.clean(s.take())
+			s.Shows("● live")
+			s.Press("/wor")
+			s.Signal(signal)
+			s.End(code)
+			s.clean(s.Written())
 		})
 	}
 }
@@ -139,22 +141,22 @@ func TestSignalsEndAScreenInFullUse(t *testing.T) {
 func TestIdleCostsNoBytesAndLittleTime(t *testing.T) {
 	const span = 30 * time.Second
 	s := open(t, calm.kubeconfig(), 120, 40, "nodes")
-	s.shows("● live")
-	s.press("z")
-	s.shows("CPU")
+	s.Shows("● live")
+	s.Press("z")
+	s.Shows("CPU")
 	<-time.After(5 * time.Second) // the toast of the start, the terminal's answers and the first samples
-	s.take()
-	before := cpuTime(t, s.cmd.Process.Pid)
+	s.Written()
+	before := cpuTime(t, s.Process.Pid)
 	<-time.After(span)
-	used, written := cpuTime(t, s.cmd.Process.Pid)-before, len(s.take())
+	used, written := cpuTime(t, s.Process.Pid)-before, len(s.Written())
 	t.Logf("%v idle on calm: %.2f %% of a core (aim 1 %%), %d bytes written", span, 100*used.Seconds()/span.Seconds(), written)
 	// The nodes are minutes old, so that all of them have an age and a time in their state that tick every second.
 	const ticking, cost = 2 * 10, 60
 	if most := int(span/time.Second+1) * ticking * cost; written > most {
 		t.Errorf("%d bytes written in %v, more than %d", written, span, most)
 	}
-	s.press("q")
-	s.end(0)
+	s.Press("q")
+	s.End(0)
 }
 
 // cpuTime is what a process has used of the processors so far.

@@ -1,9 +1,8 @@
-// Package termtest runs a Bubble Tea program in virtual time, with a terminal emulator at its other end. Its one rule:
-// what a test looks at is what the terminal shows, byte by byte as it was written, and never the frame that the program
-// meant to write.
+// Package termtest runs programs with a terminal emulator at their other end. Its one rule: what a test looks at is what
+// the terminal shows, byte by byte as it was written, and never the frame that the program meant to write.
 //
-// Everything happens inside a testing/synctest bubble: a second of the program costs no real time, and a goroutine that
-// the program leaves behind fails the test.
+// Terminal is for a Bubble Tea program inside a testing/synctest bubble: a second of the program costs no real time, and a
+// goroutine that it leaves behind fails the test. Pty is a real pseudo-terminal, for the binary.
 package termtest
 
 import (
