@@ -70,7 +70,7 @@ func TestHostileTextOfARealClusterNeverReachesTheTerminal(t *testing.T) {
 	s.Hides("cp-1")
 	s.Shows("worker-20")
 	s.Press("d")
-	s.Shows("EvilCondition")
+	s.Shows("uid")
 	s.Press("\x1b")
 	s.Hides("uid")
 	s.Press("2/hostile\r")
