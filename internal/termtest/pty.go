@@ -63,12 +63,17 @@ func StartPty(t testing.TB, w, h int, env []string, name string, args ...string)
 	}
 	p.Process = p.cmd.Process
 	go p.read()
-	go func() { _, _ = io.Copy(master, p.emulator) }()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		_, _ = io.Copy(master, p.emulator)
+	}()
 	t.Cleanup(func() {
 		_ = p.Process.Kill()
 		_ = master.Close()
 		<-p.done
-		_ = p.emulator.Close()
+		_ = p.emulator.InputPipe().(io.Closer).Close() // Emulator.Close would race with its own Read
+		<-answered
 	})
 	return p
 }
