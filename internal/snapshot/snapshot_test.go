@@ -1,0 +1,112 @@
+package snapshot_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"ktriage/internal/snapshot"
+	"ktriage/kube"
+	"ktriage/kube/kubetest"
+	"ktriage/views"
+)
+
+// printed is what Print makes of a cluster.
+type printed struct {
+	out, notes string
+	err        error
+}
+
+func print(t *testing.T, o snapshot.Options, namespace string, prepare func(*kubetest.Server)) printed {
+	t.Helper()
+	var p printed
+	synctest.Test(t, func(t *testing.T) {
+		server := kubetest.New()
+		prepare(server)
+		cluster := kube.New(server.Clients(), "prod", "shop", []string{namespace}, nil)
+		var out, notes bytes.Buffer
+		ctx, stop := context.WithCancel(t.Context())
+		o.Notes = &notes
+		p.err = snapshot.Print(ctx, cluster, o, &out)
+		stop()
+		synctest.Wait()
+		p.out, p.notes = out.String(), notes.String()
+	})
+	return p
+}
+
+func pods(names ...string) func(*kubetest.Server) {
+	return func(s *kubetest.Server) {
+		for _, n := range names {
+			s.Put(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: n, UID: types.UID(n)}})
+		}
+	}
+}
+
+func TestRowsArePrintedOnceAllHaveBeenRead(t *testing.T) {
+	p := print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable}, "", pods("web-0", "web-1", "db-0"))
+	if p.err != nil || strings.Count(p.out, "\n") != 4 || !strings.HasPrefix(p.out, "NAMESPACE ") || p.notes != "" {
+		t.Errorf("%+v", p)
+	}
+	p = print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable, Filter: "web !1"}, "", pods("web-0", "web-1", "db-0"))
+	if p.err != nil || strings.Count(p.out, "\n") != 2 || !strings.Contains(p.out, "web-0") {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestNoRowsAreSaidOnTheSide(t *testing.T) {
+	p := print(t, snapshot.Options{Pane: "nodes", Format: views.FormatJSON}, "", pods())
+	if p.err != nil || strings.TrimSpace(p.out) != "[]" || p.notes != "There are no nodes.\n" {
+		t.Errorf("%+v", p)
+	}
+	p = print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable, Filter: "cheese"}, "", pods("web-0"))
+	if p.err != nil || p.notes != "No pods match cheese.\n" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestNothingIsPrintedIfNotAllCanBeRead(t *testing.T) {
+	forbidden := metav1.Status{Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: "nodes is forbidden"}
+	broken := metav1.Status{Code: http.StatusInternalServerError, Reason: metav1.StatusReasonInternalError}
+	for name, fault := range map[string]kubetest.Fault{
+		"forbidden": kubetest.Answer(forbidden, "/nodes"), "refused": kubetest.Refused, "broken": kubetest.Answer(broken, "/nodes"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := print(t, snapshot.Options{Pane: "nodes", Format: views.FormatTable}, "", func(s *kubetest.Server) { s.Fail(fault) })
+			if p.err == nil || p.out != "" {
+				t.Errorf("%+v", p)
+			}
+		})
+	}
+}
+
+func TestNamespaceThatIsNotThereIsAnError(t *testing.T) {
+	gone := metav1.Status{
+		Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound, Message: `namespaces "nowhere" not found`,
+		Details: &metav1.StatusDetails{Kind: "namespaces", Name: "nowhere"},
+	}
+	p := print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable}, "nowhere", func(s *kubetest.Server) {
+		s.Fail(kubetest.Answer(gone, "/namespaces/nowhere"))
+	})
+	if e := kube.Explain(p.err); e.Code != kube.ExitConfig || p.out != "" {
+		t.Errorf("%+v: %+v", p, e)
+	}
+}
+
+func TestScopeThatTheServerNarrowsIsSaid(t *testing.T) {
+	forbidden := metav1.Status{Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: "pods is forbidden"}
+	p := print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable}, "", func(s *kubetest.Server) {
+		pods("web-0")(s)
+		s.Fail(kubetest.Answer(forbidden, "/api/v1/pods"))
+	})
+	if p.err != nil || !strings.Contains(p.out, "web-0") || !strings.Contains(p.notes, "Only namespace shop is looked at") {
+		t.Errorf("%+v", p)
+	}
+}
