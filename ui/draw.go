@@ -37,9 +37,9 @@ func (a *App) draw() (string, *tea.Cursor) {
 	return strings.Join(lines, "\n"), cursor
 }
 
-// stripLines is how many lines of diagnosis there is room for.
+// stripLines is how many lines of diagnosis there is room for. A lost server is worth two lines on any screen.
 func (a *App) stripLines() int {
-	if a.size.H >= 35 {
+	if a.size.H >= 35 || !a.up() {
 		return 2
 	}
 	return 1
@@ -177,7 +177,7 @@ func (a *App) stripWords(s views.Strip, w, n int) []piece {
 		out = append(out, piece{a.toast.text, a.toast.token})
 	}
 	if !a.up() {
-		for _, l := range a.lostWords() {
+		for _, l := range text.Wrap(a.lostWords(), w) {
 			out = append(out, piece{l, themes.Bad})
 		}
 	}
@@ -198,19 +198,16 @@ func (a *App) stripWords(s views.Strip, w, n int) []piece {
 	return out
 }
 
-// lostWords say what it means that the server does not answer.
-func (a *App) lostWords() []string {
+// lostWords say what it means that the server does not answer. What to do is in the footer.
+func (a *App) lostWords() string {
 	h := a.cluster.Health()
 	e := kube.Explain(h.Err)
 	if h.LastContact.IsZero() {
-		return []string{e.Sentence, e.Next}
+		return e.Sentence + " " + e.Next
 	}
 	next := max(0, int(h.NextTry.Sub(a.now).Round(time.Second).Seconds()))
-	return []string{
-		fmt.Sprintf("%s All you see is %s old; %s, next in %ds. Nothing here is lost.", e.Sentence,
-			text.Age(a.now, h.LastContact), text.Plural(h.Tries, "try", "tries"), next),
-		"ctrl+r tries now",
-	}
+	return fmt.Sprintf("%s All you see is %s old; %s, next in %ds. Nothing here is lost.", e.Sentence,
+		text.Age(a.now, h.LastContact), text.Plural(h.Tries, "try", "tries"), next)
 }
 
 func (a *App) limitedWords() string {

@@ -35,6 +35,9 @@ func (a *App) drawFooter(w int) string {
 		return a.drawWhichKey(l)
 	}
 	ids := footers[a.scope()]
+	if a.overlay == nil && a.input == nil && !a.up() {
+		ids = append([]keymap.ID{keymap.ReadAgain}, ids...)
+	}
 	reserve := 0
 	if b, ok := a.keys.Lookup(last); ok && len(ids) > 0 && ids[len(ids)-1] == last {
 		reserve = hintWidth(b)

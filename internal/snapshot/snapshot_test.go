@@ -24,7 +24,7 @@ type printed struct {
 	err        error
 }
 
-func print(t *testing.T, o snapshot.Options, namespace string, prepare func(*kubetest.Server)) printed {
+func prints(t *testing.T, o snapshot.Options, namespace string, prepare func(*kubetest.Server)) printed {
 	t.Helper()
 	var p printed
 	synctest.Test(t, func(t *testing.T) {
@@ -51,22 +51,22 @@ func pods(names ...string) func(*kubetest.Server) {
 }
 
 func TestRowsArePrintedOnceAllHaveBeenRead(t *testing.T) {
-	p := print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable}, "", pods("web-0", "web-1", "db-0"))
+	p := prints(t, snapshot.Options{Pane: "pods", Format: views.FormatTable}, "", pods("web-0", "web-1", "db-0"))
 	if p.err != nil || strings.Count(p.out, "\n") != 4 || !strings.HasPrefix(p.out, "NAMESPACE ") || p.notes != "" {
 		t.Errorf("%+v", p)
 	}
-	p = print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable, Filter: "web !1"}, "", pods("web-0", "web-1", "db-0"))
+	p = prints(t, snapshot.Options{Pane: "pods", Format: views.FormatTable, Filter: "web !1"}, "", pods("web-0", "web-1", "db-0"))
 	if p.err != nil || strings.Count(p.out, "\n") != 2 || !strings.Contains(p.out, "web-0") {
 		t.Errorf("%+v", p)
 	}
 }
 
 func TestNoRowsAreSaidOnTheSide(t *testing.T) {
-	p := print(t, snapshot.Options{Pane: "nodes", Format: views.FormatJSON}, "", pods())
+	p := prints(t, snapshot.Options{Pane: "nodes", Format: views.FormatJSON}, "", pods())
 	if p.err != nil || strings.TrimSpace(p.out) != "[]" || p.notes != "There are no nodes.\n" {
 		t.Errorf("%+v", p)
 	}
-	p = print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable, Filter: "cheese"}, "", pods("web-0"))
+	p = prints(t, snapshot.Options{Pane: "pods", Format: views.FormatTable, Filter: "cheese"}, "", pods("web-0"))
 	if p.err != nil || p.notes != "No pods match cheese.\n" {
 		t.Errorf("%+v", p)
 	}
@@ -79,7 +79,7 @@ func TestNothingIsPrintedIfNotAllCanBeRead(t *testing.T) {
 		"forbidden": kubetest.Answer(forbidden, "/nodes"), "refused": kubetest.Refused, "broken": kubetest.Answer(broken, "/nodes"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := print(t, snapshot.Options{Pane: "nodes", Format: views.FormatTable}, "", func(s *kubetest.Server) { s.Fail(fault) })
+			p := prints(t, snapshot.Options{Pane: "nodes", Format: views.FormatTable}, "", func(s *kubetest.Server) { s.Fail(fault) })
 			if p.err == nil || p.out != "" {
 				t.Errorf("%+v", p)
 			}
@@ -92,7 +92,7 @@ func TestNamespaceThatIsNotThereIsAnError(t *testing.T) {
 		Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound, Message: `namespaces "nowhere" not found`,
 		Details: &metav1.StatusDetails{Kind: "namespaces", Name: "nowhere"},
 	}
-	p := print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable}, "nowhere", func(s *kubetest.Server) {
+	p := prints(t, snapshot.Options{Pane: "pods", Format: views.FormatTable}, "nowhere", func(s *kubetest.Server) {
 		s.Fail(kubetest.Answer(gone, "/namespaces/nowhere"))
 	})
 	if e := kube.Explain(p.err); e.Code != kube.ExitConfig || p.out != "" {
@@ -102,7 +102,7 @@ func TestNamespaceThatIsNotThereIsAnError(t *testing.T) {
 
 func TestScopeThatTheServerNarrowsIsSaid(t *testing.T) {
 	forbidden := metav1.Status{Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: "pods is forbidden"}
-	p := print(t, snapshot.Options{Pane: "pods", Format: views.FormatTable}, "", func(s *kubetest.Server) {
+	p := prints(t, snapshot.Options{Pane: "pods", Format: views.FormatTable}, "", func(s *kubetest.Server) {
 		pods("web-0")(s)
 		s.Fail(kubetest.Answer(forbidden, "/api/v1/pods"))
 	})
