@@ -99,6 +99,15 @@ func (m *Map) Lookup(id ID) (Binding, bool) {
 	return m.bindings[i].clone(), true
 }
 
+// Key gives the first key of an action, to be named in a sentence; its short name if it has lost all its keys.
+func (m *Map) Key(id ID) string {
+	b, _ := m.Lookup(id)
+	if len(b.Keys) == 0 {
+		return "\"" + b.Short + "\""
+	}
+	return b.Keys[0]
+}
+
 func (m *Map) index(id ID) int {
 	return slices.IndexFunc(m.bindings, func(b Binding) bool { return b.ID == id })
 }

@@ -24,7 +24,7 @@ type Feed[R Row] struct {
 
 	mu    sync.Mutex
 	query Query[R]
-	asked bool // the query is newer than the snapshot
+	asked uint64 // number of the query
 }
 
 // open makes a feed. Until it is asked something, its snapshot is empty and loading.
@@ -40,13 +40,17 @@ func (s *store[R]) open(ask func()) *Feed[R] {
 // Load gives the newest snapshot.
 func (f *Feed[R]) Load() *Snapshot[R] { return f.cur.Load() }
 
-// SetQuery asks for another filter or order. The answer is a later snapshot; it comes without waiting for the next
-// change in the cluster.
-func (f *Feed[R]) SetQuery(q Query[R]) {
+// SetQuery asks for another filter or order, and gives the number of the question. The answer is a later snapshot with
+// that number; it comes without waiting for the next change in the cluster. Until then snapshots answer what was asked
+// before.
+func (f *Feed[R]) SetQuery(q Query[R]) uint64 {
 	f.mu.Lock()
-	f.query, f.asked = q, true
+	f.query = q
+	f.asked++
+	asked := f.asked
 	f.mu.Unlock()
 	f.ask()
+	return asked
 }
 
 // Close ends the feed; its last snapshot stays readable.
@@ -61,7 +65,6 @@ func (f *Feed[R]) Close() {
 func (f *Feed[R]) publish(s *store[R], m Moment, touched map[string]slot[R], changed Kinds, state bool) bool {
 	f.mu.Lock()
 	q, asked := f.query, f.asked
-	f.asked = false
 	f.mu.Unlock()
 
 	old := f.cur.Load()
@@ -69,7 +72,7 @@ func (f *Feed[R]) publish(s *store[R], m Moment, touched map[string]slot[R], cha
 	switch {
 	case q.Tie == nil:
 		return false
-	case asked || q.Reads&changed != 0:
+	case asked != old.Query || q.Reads&changed != 0:
 		rows = f.order(s, q, m)
 	case len(touched) > 0:
 		rows = f.merge(old.rows, q, m, touched)
@@ -78,7 +81,8 @@ func (f *Feed[R]) publish(s *store[R], m Moment, touched map[string]slot[R], cha
 	}
 	s.version++
 	f.cur.Store(&Snapshot[R]{
-		Version: s.version, Total: len(s.rows), BySeverity: s.counts, State: s.state, Moment: m, rows: rows,
+		Version: s.version, Query: asked, Total: len(s.rows), BySeverity: s.counts, Namespaces: s.namespaces,
+		State: s.state, Moment: m, rows: rows,
 	})
 	return true
 }

@@ -112,8 +112,8 @@ func (n *Node) Ref() Ref { return Ref{Kind: Nodes, Name: n.Name, UID: n.UID} }
 // Matches reports whether word, already lower-cased, occurs in what a filter searches: name, status, roles, version of
 // the kubelet, addresses, zone, and the types of its problems and the keys of its taints. What all nodes share, such as
 // the name of the operating system, is left out: a word that is in all of it finds nothing.
-func (n *Node) Matches(word string) bool {
-	for _, s := range [...]string{n.Name, n.Status, n.Roles, n.Version, n.InternalIP, n.ExternalIP, n.Zone} {
+func (n *Node) Matches(word string, _ Moment) bool {
+	for _, s := range [...]string{n.Name, n.Status, n.StatusText(), n.Roles, n.Version, n.InternalIP, n.ExternalIP, n.Zone} {
 		if containsFold(s, word) {
 			return true
 		}
@@ -143,19 +143,19 @@ func (n *Node) State() NodeState {
 // StatusText is the status in an operator's words: it tells a silent kubelet from one that says that it is not ready,
 // which kubectl does not.
 func (n *Node) StatusText() string {
-	text := "Ready"
+	word := [2]string{"Ready", "Ready,Cordoned"}
 	switch {
 	case n.Ready.Type == "":
-		text = "NotReady(no status yet)"
+		word = [2]string{"NotReady(no status yet)", "NotReady(no status yet),Cordoned"}
 	case n.silent():
-		text = "NotReady(Unknown)"
+		word = [2]string{"NotReady(Unknown)", "NotReady(Unknown),Cordoned"}
 	case !n.State().Ready:
-		text = "NotReady"
+		word = [2]string{"NotReady", "NotReady,Cordoned"}
 	}
 	if n.Unschedulable {
-		text += ",Cordoned"
+		return word[1]
 	}
-	return text
+	return word[0]
 }
 
 // silent reports whether the node controller has given the kubelet up.

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"iter"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -102,7 +103,10 @@ func (p *Pod) Ref() Ref { return Ref{Kind: Pods, Namespace: p.Namespace, Name: p
 
 // Matches reports whether word, already lower-cased, occurs in what a filter searches: namespace/name, status, node,
 // owner's kind/name, or IP.
-func (p *Pod) Matches(word string) bool {
+func (p *Pod) Matches(word string, m Moment) bool {
+	if was, ok := strings.CutSuffix(word, "?"); ok && was != "" && p.history(m) && suffixFold(p.Status, was) {
+		return true
+	}
 	return within(p.Namespace, p.Name, word) || containsFold(p.Status, word) || containsFold(p.Node, word) ||
 		within(p.OwnerKind, p.OwnerName, word) || containsFold(p.IP, word)
 }

@@ -44,22 +44,24 @@ func TestMatchesSearchesWhatIsShown(t *testing.T) {
 	n := &Node{
 		Name: "worker-07", Status: "NotReady,SchedulingDisabled", Roles: "gpu", Version: "v1.36.3", InternalIP: "10.8.1.107",
 		Zone: "ap-northeast-1a", Runtime: "containerd://2.1.4", Problems: []NodeCondition{{Type: "KernelDeadlock"}},
-		Taints: []Taint{{Key: "Example.com/Dedicated"}},
+		Taints:        []Taint{{Key: "Example.com/Dedicated"}},
+		Unschedulable: true,
 	}
+	m := Moment{Nodes: map[string]NodeState{"worker-01": {Silent: true}}}
 	for word, want := range map[string]bool{
 		"": true, "web-0": true, "shop": true, "shop/web": true, "op/w": true, "/": true, "hop/web-01": false,
 		"running": true, "unning": true, "worker-01": true, "statefulset": true, "statefulset/web": true,
-		"10.244": true, "crashloop": false, "web/shop": false,
+		"10.244": true, "crashloop": false, "running?": true, "ng?": true, "?": false, "pending?": false, "web/shop": false,
 	} {
-		if p.Matches(word) != want {
+		if p.Matches(word, m) != want {
 			t.Errorf("pod matches %q: got %v", word, !want)
 		}
 	}
 	for word, want := range map[string]bool{
-		"worker": true, "notready": true, "schedulingdisabled": true, "gpu": true, "1.36": true, "8.1.107": true,
+		"worker": true, "notready": true, "schedulingdisabled": true, "status yet),cordoned": true, "gpu": true, "1.36": true, "8.1.107": true,
 		"1a": true, "containerd": false, "deadlock": true, "example.com/dedicated": true, "windows": false,
 	} {
-		if n.Matches(word) != want {
+		if n.Matches(word, m) != want {
 			t.Errorf("node matches %q: got %v", word, !want)
 		}
 	}
@@ -67,8 +69,9 @@ func TestMatchesSearchesWhatIsShown(t *testing.T) {
 
 func TestMatchesDoesNotAllocate(t *testing.T) {
 	p, n := NewPod(usualPod()), &Node{Name: "worker-07", Status: "Ready", Problems: []NodeCondition{{Type: "KernelDeadlock"}}}
-	for _, word := range []string{"nothing like it", "shop/web", "é/ü"} {
-		if allocs := testing.AllocsPerRun(100, func() { p.Matches(word); n.Matches(word) }); allocs > 0 {
+	m := Moment{Nodes: map[string]NodeState{"worker-01": {Silent: true}}}
+	for _, word := range []string{"nothing like it", "shop/web", "é/ü", "running?"} {
+		if allocs := testing.AllocsPerRun(100, func() { p.Matches(word, m); n.Matches(word, m) }); allocs > 0 {
 			t.Errorf("%q: %v allocations", word, allocs)
 		}
 	}
@@ -91,6 +94,6 @@ func TestContainsFoldAgreesWithLowerCase(t *testing.T) {
 func BenchmarkMatches(b *testing.B) {
 	p := NewPod(usualPod())
 	for b.Loop() {
-		p.Matches("nothing like it")
+		p.Matches("nothing like it", Moment{})
 	}
 }

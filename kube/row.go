@@ -26,7 +26,7 @@ type Row interface {
 	comparable
 	Ref() Ref
 	// Matches reports whether word, already lower-cased, occurs in the text that a filter searches.
-	Matches(word string) bool
+	Matches(word string, m Moment) bool
 }
 
 // Load is what the pods of one node take of it.

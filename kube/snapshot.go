@@ -2,9 +2,11 @@ package kube
 
 // Snapshot is an ordered and filtered view of a store at one version. It is immutable.
 type Snapshot[R Row] struct {
-	Version    uint64       // grows by one with every publication
-	Total      int          // rows in the store, before the filter
-	BySeverity [Bad + 1]int // rows in the store, before the filter
+	Version    uint64         // grows with every publication; 0 is none yet
+	Query      uint64         // the number of the question that the rows answer, from Feed.SetQuery
+	Total      int            // rows in the store, before the filter
+	BySeverity [Bad + 1]int   // rows in the store, before the filter
+	Namespaces map[string]int // rows in the store, before the filter, by namespace
 	State      State
 	Moment     Moment // what the rows were ordered beside
 	rows       []entry[R]

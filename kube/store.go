@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -20,11 +21,12 @@ type store[R Row] struct {
 	feeds  []*Feed[R]
 
 	// The publisher's own.
-	rows    map[string]slot[R]   // by UID
-	due     map[string]time.Time // rows whose rank changes by the passing of time alone
-	counts  [Bad + 1]int
-	version uint64
-	state   State
+	rows       map[string]slot[R]   // by UID
+	due        map[string]time.Time // rows whose rank changes by the passing of time alone
+	counts     [Bad + 1]int
+	namespaces map[string]int // rows of each namespace; snapshots hold it, so a change is made to a copy
+	version    uint64
+	state      State
 }
 
 // slot is a row with the judgement of the last time that somebody looked.
@@ -54,6 +56,8 @@ func newStore[R Row](kind Kinds, wake func(), judge func(R, Moment) (uint8, Seve
 		states: map[string]State{},
 		rows:   map[string]slot[R]{},
 		due:    map[string]time.Time{},
+
+		namespaces: map[string]int{},
 	}
 }
 
@@ -127,6 +131,9 @@ func (s *store[R]) publish(m Moment, changed Kinds, rejudge bool) bool {
 	s.mu.Unlock()
 
 	touched := make(map[string]slot[R], len(in.rows))
+	if len(in.rows)+len(in.sweeps) > 0 {
+		s.namespaces = maps.Clone(s.namespaces)
+	}
 	for _, sw := range in.sweeps {
 		s.sweepRows(sw, touched)
 	}
@@ -155,16 +162,29 @@ func (s *store[R]) replace(uid string, row R, m Moment, touched map[string]slot[
 		delete(s.rows, uid)
 		delete(s.due, uid)
 		if had {
+			s.count(old.row, -1)
 			s.moved(old.row, none)
 			touched[uid] = slot[R]{}
 		}
 		return
+	}
+	if !had {
+		s.count(row, 1)
 	}
 	fresh := s.look(uid, row, m)
 	s.rows[uid] = fresh
 	s.counts[fresh.sev]++
 	s.moved(old.row, row)
 	touched[uid] = fresh
+}
+
+// count adds to the rows of the row's namespace.
+func (s *store[R]) count(row R, n int) {
+	ns := row.Ref().Namespace
+	s.namespaces[ns] += n
+	if s.namespaces[ns] == 0 {
+		delete(s.namespaces, ns)
+	}
 }
 
 // look judges a row and notes when it must be looked at again.

@@ -19,7 +19,7 @@ type thing struct {
 }
 
 func (t *thing) Ref() Ref                 { return Ref{Kind: Pods, Namespace: t.ns, Name: t.uid, UID: t.uid} }
-func (t *thing) Matches(word string) bool { return strings.Contains(t.uid, word) }
+func (t *thing) Matches(word string, _ Moment) bool { return strings.Contains(t.uid, word) }
 
 func judgeThing(t *thing, m Moment) (uint8, Severity, time.Time) {
 	if !t.ripe.IsZero() && !m.Now.Before(t.ripe) {

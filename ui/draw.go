@@ -20,17 +20,13 @@ func (a *App) draw() (string, *tea.Cursor) {
 	if a.size.W < minWidth || a.size.H < minHeight {
 		return a.drawTooSmall(), nil
 	}
-	w, h := a.size.W, a.size.H
-	strip := a.drawStrip(w, a.stripLines())
-	body := h - 3 - len(strip)
+	w, h, n := a.size.W, a.size.H, a.stripLines()
 	lines := make([]string, 0, h)
 	lines = append(lines, a.drawHeader(w), a.drawTabs(w))
-	panes, seams := a.drawPanes(views.Size{W: w, H: body})
+	panes, seams, cursor := a.drawPanes(views.Size{W: w, H: h - 4 - n})
 	lines = append(lines, panes...)
-	lines = append(lines, a.joinRule(strip[0], seams, h-1-len(strip)))
-	lines = append(lines, strip[1:]...)
+	lines = append(lines, a.drawStrip(w, n, tees(seams, h-4-n))...)
 	lines = append(lines, a.drawFooter(w))
-	cursor := a.inputCursor()
 	if a.overlay != nil {
 		cursor = a.cover(lines[2 : h-1])
 	}
@@ -56,8 +52,20 @@ func (a *App) mode() layout {
 // seam is a line between two panes that stand side by side.
 type seam struct{ x, y, h int }
 
-// drawPanes draws the panes that are on the screen into an area, and says where they touch.
-func (a *App) drawPanes(area views.Size) ([]string, []seam) {
+// tees are the columns of the seams that reach the line below the panes.
+func tees(seams []seam, y int) []int {
+	var out []int
+	for _, s := range seams {
+		if s.y+s.h == y {
+			out = append(out, s.x)
+		}
+	}
+	return out
+}
+
+// drawPanes draws the panes that are on the screen into an area, and says where they touch, and where on the screen the
+// cursor of the filter line is.
+func (a *App) drawPanes(area views.Size) ([]string, []seam, *tea.Cursor) {
 	rects := arrange(a.mode(), len(a.panes), a.focus, area)
 	shown := 0
 	for _, r := range rects {
@@ -67,12 +75,17 @@ func (a *App) drawPanes(area views.Size) ([]string, []seam) {
 	}
 	rows := make([][]span, area.H)
 	var seams []seam
+	var cursor *tea.Cursor
 	for i, r := range rects {
 		if r.W == 0 {
 			continue
 		}
-		for k, s := range a.drawPane(i, r.Size, shown == 1) {
+		pane, at := a.drawPane(i, r.Size, shown == 1)
+		for k, s := range pane {
 			rows[r.y+k] = append(rows[r.y+k], span{r.x, s})
+		}
+		if at >= 0 {
+			cursor = tea.NewCursor(r.x+at, r.y+2) // below the header and the tabs
 		}
 		if r.x > 0 {
 			seams = append(seams, seam{r.x - 1, r.y, r.H})
@@ -82,7 +95,7 @@ func (a *App) drawPanes(area views.Size) ([]string, []seam) {
 	for y := range lines {
 		lines[y] = a.joinSpans(rows[y], y, seams)
 	}
-	return lines, seams
+	return lines, seams, cursor
 }
 
 // span is a part of a line that starts at a column.
@@ -91,17 +104,18 @@ type span struct {
 	s string
 }
 
-func (a *App) drawPane(i int, s views.Size, alone bool) []string {
+// drawPane gives the lines of a pane, and the column of the cursor in the first, -1 if nothing is typed there.
+func (a *App) drawPane(i int, s views.Size, alone bool) ([]string, int) {
 	f := views.Frame{
 		Now: a.now, Focused: i == a.focus, Alone: alone, Chip: chip(i, a.panes[i]),
-		Health: a.cluster.Health(), Paint: a.paint,
+		Health: a.cluster.Health(), Paint: a.paint, Key: a.keys.Key,
 	}
 	if f.Focused && a.input != nil {
-		f.Input = &views.Input{Text: a.input.value()}
+		f.Input = a.input.split()
 	}
 	var b strings.Builder
-	a.panes[i].Draw(&b, s, f)
-	return strings.Split(b.String(), "\n")
+	cursor := a.panes[i].Draw(&b, s, f)
+	return strings.Split(b.String(), "\n"), cursor
 }
 
 // joinSpans puts the parts of a line side by side, with the seams between them.
@@ -135,28 +149,14 @@ func (a *App) seamGlyph(y, x int, seams []seam) themes.Glyph {
 	return themes.GlyphVert
 }
 
-// joinRule marks where seams end at the rule of the strip.
-func (a *App) joinRule(rule string, seams []seam, y int) string {
-	for _, s := range seams {
-		if s.y+s.h+2 == y {
-			rule = text.Splice(rule, s.x, a.paint.Open(themes.Border, themes.Plain)+a.paint.Glyph(themes.GlyphTeeUp)+a.paint.Close())
-		}
-	}
-	return rule
-}
-
 // drawStrip says what is the matter with the selected row: a rule with its name and state, and n lines of why.
-func (a *App) drawStrip(w, n int) []string {
+func (a *App) drawStrip(w, n int, tees []int) []string {
 	s := a.pane().Strip(a.now)
 	var b strings.Builder
-	rule := views.Rule{
-		Left: text.CutMiddle(s.Name, w/2, a.paint.Glyph(themes.GlyphEllipsis)), Right: s.State, State: s.Name != "",
-		Glyph: severityGlyph(s.Severity), RightToken: attentionOrText(s.Severity),
-	}
-	if !a.up() && s.Name != "" {
-		rule.Right += " as of " + a.cluster.Health().LastContact.In(a.now.Location()).Format(time.TimeOnly)
-	}
-	rule.Draw(&b, w, a.paint)
+	views.Rule{
+		Left:  text.CutMiddle(s.Name, w/2, a.paint.Glyph(themes.GlyphEllipsis)),
+		Right: a.stripState(s), Keep: true, RightToken: attentionOrText(s.Severity), Tees: tees,
+	}.Draw(&b, w, a.paint)
 	lines := []string{b.String()}
 	words := a.stripWords(s, w-2, n)
 	for i := range n {
@@ -168,6 +168,21 @@ func (a *App) drawStrip(w, n int) []string {
 		lines = append(lines, l.String())
 	}
 	return lines
+}
+
+// stripState is the state of the selected row, from its longest form to its shortest: with the time of the last contact
+// when the server is lost, with the time since when it is in it, and the word alone.
+func (a *App) stripState(s views.Strip) []string {
+	if s.Name == "" {
+		return nil
+	}
+	state := a.paint.Glyph(severityGlyph(s.Severity)) + " " + s.State
+	word, _, _ := strings.Cut(state, " since ")
+	if !a.up() {
+		asOf := " as of " + a.cluster.Health().LastContact.In(a.now.Location()).Format(time.TimeOnly)
+		return []string{state + asOf, word + asOf, word}
+	}
+	return []string{state, word}
 }
 
 // stripWords are the lines of the strip: a lost server first, then what has just happened, then the diagnosis.
@@ -226,20 +241,6 @@ func attentionOrText(s kube.Severity) themes.Token {
 		return t
 	}
 	return themes.Text
-}
-
-// inputCursor puts the terminal's cursor into the filter line.
-func (a *App) inputCursor() *tea.Cursor {
-	if a.input == nil {
-		return nil
-	}
-	rects := arrange(a.mode(), len(a.panes), a.focus, views.Size{W: a.size.W, H: a.size.H - 4 - a.stripLines()})
-	r := rects[a.focus]
-	x := r.x + 4 + a.input.cursor()
-	if r.W != a.size.W {
-		x += text.Width(chip(a.focus, a.pane())) + 4
-	}
-	return tea.NewCursor(min(x, r.x+r.W-1), r.y+2)
 }
 
 // drawTooSmall asks for a larger terminal; keys still work.

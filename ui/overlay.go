@@ -54,6 +54,7 @@ type sheet struct {
 	page  int
 	count int
 
+	copies string  // what CopyName copies here, "" for what it copies in the pane
 	search *prompt // only where the scope has a key for it
 	asked  bool    // the search field has the focus
 }
@@ -98,6 +99,11 @@ func (s *sheet) run(id keymap.ID) (bool, tea.Cmd) {
 		s.top = s.count
 	case keymap.HelpSearch:
 		s.search, s.asked, s.top = newPrompt(""), true, 0
+	case keymap.CopyName:
+		if s.copies == "" {
+			return false, nil
+		}
+		return true, s.app.do([]views.Effect{views.Copy{Text: s.copies}})
 	case keymap.FilterKeep:
 		s.asked = false
 	case keymap.FilterClear:
@@ -116,19 +122,19 @@ func (s *sheet) draw(size views.Size) ([]string, *tea.Cursor) {
 	s.top = max(0, min(s.top, s.count-s.page))
 	shown := rows[s.top:min(s.top+s.page, s.count)]
 
-	rule := views.Rule{Heavy: true, Left: s.title, Right: s.right}
-	var cursor *tea.Cursor
+	rule := views.Rule{Heavy: true, Left: s.title, Right: []string{s.right}}
 	if s.search != nil {
-		rule.Input = &views.Input{Text: s.search.value()}
-	}
-	if s.asked {
-		cursor = tea.NewCursor(4+s.search.cursor(), 0)
+		rule.Input = s.search.split()
 	}
 	if s.count > s.page {
-		rule.Right = strings.TrimPrefix(rule.Right+" · "+position(s.top, len(shown), s.count), " · ")
+		at := position(s.top, len(shown), s.count)
+		rule.Right = []string{strings.TrimPrefix(s.right+" · "+at, " · "), at}
 	}
 	var b strings.Builder
-	rule.Draw(&b, size.W, s.app.paint)
+	var cursor *tea.Cursor
+	if at := rule.Draw(&b, size.W, s.app.paint); s.asked {
+		cursor = tea.NewCursor(at, 0)
+	}
 	out := []string{b.String()}
 	for y := range s.page {
 		l := newLine(s.app.paint, size.W)

@@ -196,10 +196,10 @@ func (p *palette) draw(s views.Size) ([]string, *tea.Cursor) {
 	p.refresh()
 	var b strings.Builder
 	rule := views.Rule{
-		Heavy: true, Input: &views.Input{Text: p.prompt.value()}, Sigil: ":",
-		Right: fmt.Sprintf("%s of %s", text.Count(len(p.found)), text.Count(len(p.entries))),
+		Heavy: true, Input: p.prompt.split(), Sigil: ":",
+		Right: []string{fmt.Sprintf("%s of %s", text.Count(len(p.found)), text.Count(len(p.entries)))},
 	}
-	rule.Draw(&b, s.W, p.app.paint)
+	cursor := rule.Draw(&b, s.W, p.app.paint)
 	out := []string{b.String()}
 	n := min(paletteLines, s.H-2)
 	top := max(0, min(p.chosen-n/2, len(p.found)-n))
@@ -207,8 +207,8 @@ func (p *palette) draw(s views.Size) ([]string, *tea.Cursor) {
 		out = append(out, p.drawEntry(s.W, top+y))
 	}
 	b.Reset()
-	views.Rule{Heavy: true, Right: "up and down choose · enter goes"}.Draw(&b, s.W, p.app.paint)
-	return append(out, b.String()), tea.NewCursor(4+p.prompt.cursor(), 0)
+	views.Rule{Heavy: true, Right: []string{"up and down choose · enter goes"}}.Draw(&b, s.W, p.app.paint)
+	return append(out, b.String()), tea.NewCursor(cursor, 0)
 }
 
 func (p *palette) drawEntry(w, i int) string {

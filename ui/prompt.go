@@ -4,7 +4,7 @@ import (
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 
-	"ktriage/internal/text"
+	"ktriage/views"
 )
 
 // prompt is a text field. Bubbles edits; we draw, so that the field can stand in a rule.
@@ -30,7 +30,8 @@ func (p *prompt) value() string { return p.input.Value() }
 
 func (p *prompt) set(s string) { p.input.SetValue(s) }
 
-// cursor is where the cursor stands, in cells from the start of the text.
-func (p *prompt) cursor() int {
-	return text.Width(string([]rune(p.input.Value())[:p.input.Position()]))
+// split is the text on both sides of the cursor.
+func (p *prompt) split() *views.Input {
+	runes, at := []rune(p.input.Value()), p.input.Position()
+	return &views.Input{Before: string(runes[:at]), After: string(runes[at:])}
 }

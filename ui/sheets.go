@@ -112,16 +112,15 @@ func pad(r row, w int) row {
 func (a *App) details() *sheet {
 	pane := a.pane()
 	uid := pane.Place().UID
-	title, facts := pane.Details(a.now)
-	s := &sheet{app: a, in: keymap.Details, title: title}
+	known, _ := pane.Details(uid, a.now)
+	s := &sheet{app: a, in: keymap.Details, title: known.Title, copies: known.Copy}
 	s.lines = func(w int) []row {
 		s.right = "no longer in the list"
-		if pane.Place().UID == uid {
-			_, facts = pane.Details(a.now)
-			s.right = ""
+		if d, ok := pane.Details(uid, a.now); ok {
+			known, s.right = d, ""
 		}
 		var out []row
-		for _, f := range facts {
+		for _, f := range known.Facts {
 			name := f.Name
 			for _, l := range text.Wrap(f.Value, max(w-20, 10)) {
 				out = append(out, row{{fmt.Sprintf("  %-16s  ", name), themes.Muted}, {l, factToken(f.Severity)}})

@@ -100,7 +100,7 @@ func drawFrame(t *rapid.T) Frame {
 	f.Focused, f.Alone = rapid.Bool().Draw(t, "focused"), rapid.Bool().Draw(t, "alone")
 	f.Chip = "3 Pods"
 	if rapid.Bool().Draw(t, "typing") {
-		f.Input = &Input{rapid.SampledFrom([]string{"", `"`, "web", "a long filter with many words in it", "日本語のフィルタ"}).Draw(t, "input")}
+		f.Input = &Input{Before: rapid.SampledFrom([]string{"", `"`, "web", "a long filter with many words in it", "日本語のフィルタ"}).Draw(t, "input")}
 	}
 	f.Paint = themes.Compile(rapid.SampledFrom(themes.Builtin()).Draw(t, "theme"), themes.Options{
 		Profile: rapid.SampledFrom([]colorprofile.Profile{colorprofile.ASCII, colorprofile.ANSI, colorprofile.TrueColor}).Draw(t, "profile"),
@@ -222,18 +222,18 @@ func TestRulesAreAsWideAsTheyAreTold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.SampledFrom([]string{"", "x", "worst first · 1-17 of 150", "日本語のタイトル", strings.Repeat("long ", 30)})
 		r := Rule{
-			Heavy: rapid.Bool().Draw(t, "heavy"), Left: word.Draw(t, "left"), Right: word.Draw(t, "right"),
-			State: rapid.Bool().Draw(t, "state"), Glyph: themes.GlyphBad, RightToken: themes.Bad,
+			Heavy: rapid.Bool().Draw(t, "heavy"), Left: word.Draw(t, "left"), Right: []string{word.Draw(t, "right"), word.Draw(t, "shorter")},
+			Keep: rapid.Bool().Draw(t, "keep"), RightToken: themes.Bad,
 			Chip: rapid.SampledFrom([]string{"", "2 Nodes"}).Draw(t, "chip"),
 		}
 		if rapid.Bool().Draw(t, "typing") {
-			r.Input = &Input{word.Draw(t, "input")}
+			r.Input = &Input{Before: word.Draw(t, "before"), After: word.Draw(t, "after")}
 		}
 		w := rapid.IntRange(20, 200).Draw(t, "width")
 		var b strings.Builder
 		r.Draw(&b, w, painter())
 		checkRectangle(t, b.String(), Size{w, 1})
-		if r.State && r.Right == "x" && r.Chip == "" && !strings.Contains(plainText(b.String()), "■ x") {
+		if r.Keep && r.Right[1] == "x" && !strings.Contains(plainText(b.String()), " x ") {
 			t.Errorf("the state is lost: %q", plainText(b.String()))
 		}
 	})

@@ -20,7 +20,7 @@ func passing(t interface{ Fatalf(string, ...any) }, filter string, rows []*kube.
 	}
 	var names []string
 	for _, p := range rows {
-		if f.Keep(p.Matches) {
+		if f.Keep(func(word string) bool { return p.Matches(word, beside()) }) {
 			names = append(names, p.Namespace+"/"+p.Name)
 		}
 	}
@@ -84,7 +84,7 @@ func TestNoFilterCrashesAndEveryFaultLiesInTheText(t *testing.T) {
 		var fault *FilterError
 		switch {
 		case err == nil:
-			f.Keep(pods()[0].Matches)
+			f.Keep(func(word string) bool { return pods()[0].Matches(word, beside()) })
 		case !errors.As(err, &fault):
 			t.Errorf("%q fails without a place: %v", s, err)
 		case fault.At < 0 || fault.Len < 1 || fault.At+fault.Len > len(s) || fault.Reason == "":
@@ -122,7 +122,7 @@ func TestFilterThatCannotBeReadLeavesTheOneBeforeInForce(t *testing.T) {
 	f.publish(v)
 	equal(t, f.shown(), "web-a web-a web-b")
 	fr := frame()
-	fr.Input = &Input{Text: `web "`}
+	fr.Input = &Input{Before: `web "`}
 	out := strings.Split(plainText(drawn(v, Size{80, 8}, fr)), "\n")
 	if !strings.Contains(out[0], "/ web \"") || !strings.Contains(out[0], "error · showing web") {
 		t.Errorf("the rule is %q", out[0])

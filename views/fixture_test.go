@@ -38,6 +38,7 @@ type feed[R judged] struct {
 	moment kube.Moment
 	query  kube.Query[R]
 	snap   *kube.Snapshot[R]
+	asked  uint64
 	closed bool
 }
 
@@ -45,9 +46,13 @@ func newFeed[R judged](m kube.Moment, rows ...R) *feed[R] {
 	return &feed[R]{rows: rows, moment: m, state: kube.State{Phase: kube.Live, Since: noon}, snap: &kube.Snapshot[R]{}}
 }
 
-func (f *feed[R]) Load() *kube.Snapshot[R]  { return f.snap }
-func (f *feed[R]) SetQuery(q kube.Query[R]) { f.query = q }
-func (f *feed[R]) Close()                   { f.closed = true }
+func (f *feed[R]) Load() *kube.Snapshot[R] { return f.snap }
+func (f *feed[R]) SetQuery(q kube.Query[R]) uint64 {
+	f.query = q
+	f.asked++
+	return f.asked
+}
+func (f *feed[R]) Close() { f.closed = true }
 
 // publish makes the next snapshot, and the pane takes it.
 func (f *feed[R]) publish(v View) []Effect {
@@ -72,7 +77,7 @@ func (f *feed[R]) publish(v View) []Effect {
 		return f.query.Tie(a, b)
 	})
 	s := kube.NewSnapshot(kept, f.moment)
-	s.Version, s.Total, s.BySeverity, s.State = f.snap.Version+1, len(f.rows), counts, f.state
+	s.Version, s.Query, s.Total, s.BySeverity, s.State = f.snap.Version+1, f.asked, len(f.rows), counts, f.state
 	f.snap = s
 	return v.Handle(Changed{})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // drawHead writes the rule that heads the pane: what is shown, of how much, in which order and which part of it.
-func (l *list[R]) drawHead(b *strings.Builder, w int, f Frame) {
+func (l *list[R]) drawHead(b *strings.Builder, w int, f Frame) (cursor int) {
 	r := Rule{Heavy: f.Focused, Left: l.title(f), Right: l.position(f)}
 	if !f.Alone {
 		r.Chip = f.Chip
@@ -18,16 +18,16 @@ func (l *list[R]) drawHead(b *strings.Builder, w int, f Frame) {
 	if f.Input != nil {
 		r.Input, r.Left = f.Input, ""
 		if l.fault != nil {
-			r.Right = "error · showing " + l.showing()
+			r.Right = []string{"error · showing " + l.showing(), "error"}
 		}
 	}
 	if at := l.asOf(f); !at.IsZero() && f.Input == nil {
-		r.Tail = " as of " + at.Format(time.TimeOnly)
+		r.Tail = " as of " + at.In(f.Now.Location()).Format(time.TimeOnly)
 	}
 	if l.phase(f) == kube.Stale {
-		r.RightToken = themes.Warn
+		r.RightToken, r.Keep = themes.Warn, true
 	}
-	r.Draw(b, w, f.Paint)
+	return r.Draw(b, w, f.Paint)
 }
 
 // showing names the filter in force.
@@ -78,32 +78,26 @@ func (l *list[R]) title(f Frame) string {
 
 func (f Frame) ellipsis() string { return f.Paint.Glyph(themes.GlyphEllipsis) }
 
-// position is the right part of the rule: the order, the lines on the screen of how many, and whether columns are hidden.
-func (l *list[R]) position(f Frame) string {
+// position is the right part of the rule, from its longest form to its shortest: the order, the lines on the screen of
+// how many, and whether columns are hidden. How far rows can be believed comes before where they stand.
+func (l *list[R]) position(f Frame) []string {
+	phase := l.phase(f)
 	if l.snap.Len() == 0 {
-		if l.phase(f) == kube.Live {
-			return "live"
-		}
-		return l.phase(f).String()
+		return []string{phase.String()}
 	}
 	first, last := l.table.Range()
 	p := text.Count(first+1) + "-" + text.Count(last) + " of " + text.Count(l.snap.Len())
-	switch l.phase(f) {
-	case kube.Stale:
-		p = "stale · " + p
-	case kube.Loading:
-		p = "loading · " + p
-	default:
-		name := l.spec.orders[l.order].title
-		if l.reverse {
-			name += " reversed"
-		}
-		p = name + " · " + p
-	}
 	if _, right := l.table.More(); right {
 		p += " " + f.Paint.Glyph(themes.GlyphMore)
 	}
-	return p
+	if phase == kube.Stale || phase == kube.Loading {
+		return []string{phase.String() + " · " + p, phase.String()}
+	}
+	name := l.spec.orders[l.order].title
+	if l.reverse {
+		name += " reversed"
+	}
+	return []string{name + " · " + p, p}
 }
 
 // phase is how far the rows can be believed, the connection included: a store that believes itself live is not, when
@@ -135,7 +129,7 @@ func (l *list[R]) drawFault(b *strings.Builder, w int, f Frame) {
 	if !f.Alone {
 		field += text.Width(f.Chip) + 4
 	}
-	at := field + text.Width(f.Input.Text[:min(l.fault.At, len(f.Input.Text))])
+	at := field + text.Width(f.Input.Text()[:min(l.fault.At, len(f.Input.Text()))])
 	line := strings.Repeat(" ", min(at, w/2)) + strings.Repeat("^", max(1, min(l.fault.Len, 8))) + " " + l.fault.Reason
 	b.WriteString(f.Paint.Open(themes.Bad, themes.Plain))
 	text.AppendPadded(b, line, w, false)

@@ -135,9 +135,9 @@ func checkPane(t *testing.T, v View, rows int) {
 		}
 		strip := v.Strip(noon)
 		checkOurs(t, "the strip", strings.Join(append(strip.Lines, strip.Name, strip.State), " "), nil)
-		title, facts := v.Details(noon)
-		for _, f := range facts {
-			checkOurs(t, "the details", title+f.Name+f.Value, nil)
+		d, _ := v.Details(v.Place().UID, noon)
+		for _, f := range d.Facts {
+			checkOurs(t, "the details", d.Title+d.Copy+f.Name+f.Value, nil)
 		}
 		for _, e := range append(press(v, keymap.CopyName), press(v, keymap.OpenRow)...) {
 			switch e := e.(type) {

@@ -14,7 +14,7 @@ import (
 // Feed is where a list gets its snapshots; *kube.Feed is one. None of its methods may block.
 type Feed[R kube.Row] interface {
 	Load() *kube.Snapshot[R]
-	SetQuery(kube.Query[R])
+	SetQuery(kube.Query[R]) (number uint64)
 	Close()
 }
 
@@ -103,7 +103,7 @@ func query[R kube.Row](o order[R], reverse bool, byName func(a, b R) int, filter
 	}
 	if !filter.Empty() || pinned != nil {
 		q.Keep = func(r R, m kube.Moment) bool {
-			return (pinned == nil || pinned(r, m)) && filter.Keep(r.Matches)
+			return (pinned == nil || pinned(r, m)) && filter.Keep(func(word string) bool { return r.Matches(word, m) })
 		}
 	}
 	return q
@@ -282,13 +282,22 @@ func (l *list[R]) Strip(now time.Time) Strip {
 }
 
 // Details implements View.
-func (l *list[R]) Details(now time.Time) (string, []Fact) {
-	r, ok := l.table.Current()
+func (l *list[R]) Details(uid string, now time.Time) (Details, bool) {
+	i, ok := l.snap.Find(uid, 0)
 	if !ok {
-		return "", nil
+		return Details{}, false
 	}
-	return l.spec.one + " " + fullName(r.Ref()), l.spec.details(r, l.moment(now))
+	r := l.snap.Row(i)
+	return Details{
+		Title: l.spec.one + " " + fullName(r.Ref()), Copy: l.spec.copied(r), Facts: l.spec.details(r, l.moment(now)),
+	}, true
 }
+
+// Namespaces implements View.
+func (l *list[R]) Namespaces() map[string]int { return l.snap.Namespaces }
+
+// Fault implements View.
+func (l *list[R]) Fault() *FilterError { return l.fault }
 
 func fullName(ref kube.Ref) string {
 	if ref.Namespace == "" {
@@ -298,7 +307,7 @@ func fullName(ref kube.Ref) string {
 }
 
 // Draw implements View. The rows come first, because the head says which of them are in view.
-func (l *list[R]) Draw(b *strings.Builder, s Size, f Frame) {
+func (l *list[R]) Draw(b *strings.Builder, s Size, f Frame) (cursor int) {
 	h := s.H - 1
 	fault := f.Input != nil && l.fault != nil && h > 1
 	if fault {
@@ -312,7 +321,7 @@ func (l *list[R]) Draw(b *strings.Builder, s Size, f Frame) {
 	default:
 		l.table.Draw(&rows, s.W, h, f.Now, f.Focused, f.Paint)
 	}
-	l.drawHead(b, s.W, f)
+	cursor = l.drawHead(b, s.W, f)
 	if fault {
 		b.WriteByte('\n')
 		l.drawFault(b, s.W, f)
@@ -321,4 +330,5 @@ func (l *list[R]) Draw(b *strings.Builder, s Size, f Frame) {
 		b.WriteByte('\n')
 		b.WriteString(rows.String())
 	}
+	return cursor
 }

@@ -175,8 +175,8 @@ func TestKeysThatNeedARowSayThatThereIsNone(t *testing.T) {
 		equal(t, v.Why(id), "")
 	}
 	equal(t, v.Strip(noon).Name, "")
-	if title, facts := v.Details(noon); title != "" || facts != nil {
-		t.Errorf("details of nothing: %q, %v", title, facts)
+	if d, ok := v.Details("", noon); ok {
+		t.Errorf("details of nothing: %v", d)
 	}
 }
 
@@ -209,8 +209,9 @@ func TestTheStripSaysWhatIsWrongAndWhy(t *testing.T) {
 func TestDetailsOfANodeAddUp(t *testing.T) {
 	v, _ := nodesPane()
 	press(v, keymap.Down, keymap.Down)
-	title, facts := v.Details(noon)
-	equal(t, title, "node worker-02")
+	d, _ := v.Details(v.Place().UID, noon)
+	equal(t, d.Title, "node worker-02")
+	equal(t, d.Copy, "worker-02")
 	for name, want := range map[string]string{
 		"status": "Ready", "pods": "3 of 110", "DiskPressure": "True : kubelet has disk pressure",
 		"cpu":    "800m used (10%), 2000m requested (25%), 0m limits (0%) of 8000m",
@@ -218,7 +219,7 @@ func TestDetailsOfANodeAddUp(t *testing.T) {
 		"age":    "2026-09-20 12:00, 61d ago", "roles": "worker", "uid": "uid-worker-02",
 	} {
 		found := false
-		for _, f := range facts {
+		for _, f := range d.Facts {
 			if f.Name == name {
 				found = true
 				equal(t, f.Value, want)

@@ -2,6 +2,7 @@ package views
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"ktriage/internal/text"
@@ -14,112 +15,118 @@ type Rule struct {
 	Heavy      bool   // the focused pane
 	Chip       string // on a fill of its own, before everything
 	Left       string
-	Tail       string // after Left, if there is room for all of it
-	Input      *Input // takes the place of Left: "/ text"
-	Sigil      string // what stands before the input, "/" unless set
-	Right      string
-	Glyph      themes.Glyph // before Right, coloured by RightToken; drawn when RightToken is a status
-	LeftToken  themes.Token // Text unless set
+	Tail       string       // after Left, if there is room for all of it
+	Input      *Input       // takes the place of Left: "/ text"
+	Sigil      string       // what stands before the input, "/" unless set
+	Right      []string     // from the longest form to the shortest: the first that leaves room for Left is said
+	Keep       bool         // the shortest form of Right is said, whatever it takes from Left
 	RightToken themes.Token // Muted unless set
-	State      bool         // Right is a state: it keeps its glyph and is never cut
+	Tees       []int        // the columns at which a line from above ends; words hide them
 }
 
-// Draw writes exactly w cells.
-func (r Rule) Draw(b *strings.Builder, w int, p *themes.Painter) {
-	line, lineToken := p.Glyph(themes.GlyphRule), themes.Border
+// Draw writes exactly w cells and gives the column of the cursor of Input, -1 without one.
+func (r Rule) Draw(b *strings.Builder, w int, p *themes.Painter) (cursor int) {
+	d := ruleDrawing{b: b, p: p, tees: r.Tees, glyph: themes.GlyphRule, token: themes.Border}
 	if r.Heavy {
-		line, lineToken = p.Glyph(themes.GlyphHeavy), themes.Focus
-	}
-	fill := func(n int) {
-		if n > 0 {
-			b.WriteString(p.Open(lineToken, themes.Plain))
-			for range n {
-				b.WriteString(line)
-			}
-		}
-	}
-	say := func(s string, t themes.Token, g themes.Ground) {
-		b.WriteString(p.Open(t, g))
-		b.WriteString(s)
-	}
-
-	right := r.Right
-	if r.State && right != "" {
-		right = p.Glyph(r.Glyph) + " " + right
+		d.glyph, d.token = themes.GlyphHeavy, themes.Focus
 	}
 	chip := ""
 	if r.Chip != "" {
 		chip = " " + r.Chip + " "
 	}
-	ellipsis := p.Glyph(themes.GlyphEllipsis)
 	room := w - 4 // a line cell at each end, and the spaces around what is said on the left
 	if chip != "" {
 		room -= text.Width(chip) + 2
 	}
+	ellipsis := p.Glyph(themes.GlyphEllipsis)
 	left := r.Left
 	if r.Input != nil {
-		left = cmp.Or(r.Sigil, "/") + " " + r.Input.Text + " "
+		left = cmp.Or(r.Sigil, "/") + " " + r.Input.Text() + " "
 	}
-	// The position gives way to the title, except where it is a state.
-	if !r.State && text.Width(left)+text.Width(right)+4 > room {
-		right = lastPart(right)
-	}
-	if text.Width(right)+4 > room {
-		right = ""
-	}
-	rightRoom := 0
+	right := r.right(room-text.Width(left), room, ellipsis)
 	if right != "" {
-		rightRoom = text.Width(right) + 3
+		room -= text.Width(right) + 3
 	}
-	if text.Width(left)+text.Width(r.Tail) <= room-rightRoom {
-		left += r.Tail
-	}
-	if r.Input != nil {
-		left = text.CutStart(left, max(room-rightRoom, 0), ellipsis)
-	} else {
-		left = text.Cut(left, max(room-rightRoom, 0), ellipsis)
-	}
+	room = max(room, 0)
 
-	fill(1)
-	used := 1
+	d.fill(1)
 	if chip != "" {
 		t := themes.Border
 		if r.Heavy {
 			t = themes.Ask
 		}
-		say(chip, t, themes.Plain)
-		fill(2)
-		used += text.Width(chip) + 2
+		d.say(chip, t, themes.Plain)
+		d.fill(2)
 	}
-	if left != "" {
-		ground := themes.Plain
-		if r.Input != nil {
-			ground = themes.InputBg
+	cursor = -1
+	switch {
+	case r.Input != nil:
+		before := text.CutStart(cmp.Or(r.Sigil, "/")+" "+r.Input.Before, max(room-1, 0), ellipsis)
+		after := text.Cut(r.Input.After+" ", room-text.Width(before), ellipsis)
+		cursor = d.at + 1 + text.Width(before)
+		d.say(" ", themes.Text, themes.Plain)
+		d.say(before+after, themes.Text, themes.InputBg)
+		d.say(" ", themes.Text, themes.Plain)
+	case left != "":
+		if text.Width(left)+text.Width(r.Tail) <= room {
+			left += r.Tail
 		}
-		say(" ", themes.Text, themes.Plain)
-		say(left, r.LeftToken, ground)
-		say(" ", themes.Text, themes.Plain)
-		used += text.Width(left) + 2
+		d.say(" "+text.Cut(left, room, ellipsis)+" ", themes.Text, themes.Plain)
 	}
-	if right == "" {
-		fill(w - used)
-		b.WriteString(p.Close())
-		return
+	if right != "" {
+		token := r.RightToken
+		if token == themes.Text && !r.Keep {
+			token = themes.Muted
+		}
+		d.fill(w - d.at - text.Width(right) - 3)
+		d.say(" "+right+" ", token, themes.Plain)
 	}
-	fill(w - used - text.Width(right) - 3)
-	token := r.RightToken
-	if token == themes.Text && !r.State {
-		token = themes.Muted
-	}
-	say(" "+right+" ", token, themes.Plain)
-	fill(1)
+	d.fill(w - d.at)
 	b.WriteString(p.Close())
+	return min(cursor, w-1)
 }
 
-// lastPart is what remains of "order · position" when only the position fits.
-func lastPart(s string) string {
-	if i := strings.LastIndex(s, " · "); i >= 0 {
-		return s[i+len(" · "):]
+// right is the form of Right that is said: spare is what Left leaves of the room. Its own spaces and two cells of line
+// stand around it.
+func (r Rule) right(spare, room int, ellipsis string) string {
+	for _, s := range r.Right {
+		if s != "" && text.Width(s)+4 <= spare {
+			return s
+		}
 	}
-	return s
+	if !r.Keep || len(r.Right) == 0 {
+		return ""
+	}
+	return text.Cut(r.Right[len(r.Right)-1], max(room-4, 0), ellipsis)
+}
+
+// ruleDrawing is a rule as far as it is drawn.
+type ruleDrawing struct {
+	b     *strings.Builder
+	p     *themes.Painter
+	tees  []int
+	glyph themes.Glyph
+	token themes.Token
+	at    int // cells written
+}
+
+func (d *ruleDrawing) fill(n int) {
+	if n <= 0 {
+		return
+	}
+	d.b.WriteString(d.p.Open(d.token, themes.Plain))
+	for range n {
+		glyph := d.glyph
+		if slices.Contains(d.tees, d.at) {
+			glyph = themes.GlyphTeeUp
+		}
+		d.b.WriteString(d.p.Glyph(glyph))
+		d.at++
+	}
+}
+
+func (d *ruleDrawing) say(s string, t themes.Token, g themes.Ground) {
+	d.b.WriteString(d.p.Open(t, g))
+	d.b.WriteString(s)
+	d.at += text.Width(s)
 }

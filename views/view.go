@@ -24,8 +24,9 @@ type View interface {
 	Needs() kube.Kinds
 	// Handle is the whole of its behaviour: an event in, effects out.
 	Handle(Event) []Effect
-	// Draw writes exactly s.H lines of exactly s.W cells, separated by newlines.
-	Draw(b *strings.Builder, s Size, f Frame)
+	// Draw writes exactly s.H lines of exactly s.W cells, separated by newlines, and gives the column of the text cursor
+	// in the first of them, -1 if nothing is typed.
+	Draw(b *strings.Builder, s Size, f Frame) (cursor int)
 	// Tab is what the tab says after the name: how many rows want attention, or how many there are.
 	Tab() (text string, severity kube.Severity)
 	// Counts are the rows of each severity, whatever the filter.
@@ -36,8 +37,12 @@ type View interface {
 	Objects(n int) []Object
 	// Strip is the selected row's name, state and diagnosis, for the lines under the panes.
 	Strip(now time.Time) Strip
-	// Details are the facts of the selected row, uncut, for the details sheet.
-	Details(now time.Time) (title string, facts []Fact)
+	// Namespaces are the numbers of rows by namespace, whatever the filter; nobody may write to the map.
+	Namespaces() map[string]int
+	// Fault is what is wrong with the filter as it is typed, nil if it is in force.
+	Fault() *FilterError
+	// Details are the facts of the row with that UID, uncut; false if the list does not have it.
+	Details(uid string, now time.Time) (Details, bool)
 	// Place is what the history remembers: enough to come back.
 	Place() Place
 	// Why gives the reason for which a key does nothing here and now, "" if it works.
@@ -54,10 +59,14 @@ type Frame struct {
 	Input   *Input // the filter is being typed
 	Health  kube.Health
 	Paint   *themes.Painter
+	Key     func(keymap.ID) string // the key to name in a sentence, such as "esc"
 }
 
-// Input is the filter line as it is typed.
-type Input struct{ Text string }
+// Input is a text field as it is typed: what stands before its cursor, and after it.
+type Input struct{ Before, After string }
+
+// Text is all of it.
+func (i Input) Text() string { return i.Before + i.After }
 
 // Strip is what the lines under the panes say of the selected row.
 type Strip struct {
@@ -71,6 +80,13 @@ type Strip struct {
 type Object struct {
 	Name, Kind, Note string
 	Place            Place
+}
+
+// Details are what is known of one object.
+type Details struct {
+	Title string // "pod shop/cart-2"
+	Copy  string // what goes to the clipboard
+	Facts []Fact
 }
 
 // Fact is one line of the details sheet.

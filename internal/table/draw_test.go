@@ -22,7 +22,7 @@ type node struct {
 }
 
 func (n *node) Ref() kube.Ref            { return kube.Ref{Kind: kube.Nodes, Name: n.name, UID: n.name} }
-func (n *node) Matches(word string) bool { return strings.Contains(n.name, word) }
+func (n *node) Matches(word string, _ kube.Moment) bool { return strings.Contains(n.name, word) }
 
 func newNodes() *Model[*node] {
 	cell := func(get func(*node) string) func(*node, kube.Moment) Cell {

@@ -21,7 +21,7 @@ type pod struct {
 }
 
 func (p *pod) Ref() kube.Ref            { return p.ref }
-func (p *pod) Matches(word string) bool { return strings.Contains(p.ref.Name, word) }
+func (p *pod) Matches(word string, _ kube.Moment) bool { return strings.Contains(p.ref.Name, word) }
 
 func severityOf(p *pod, _ kube.Moment) kube.Severity { return p.severity }
 
