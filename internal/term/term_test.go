@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -248,6 +249,9 @@ func TestSignalEndsTheContextWithItsExitCode(t *testing.T) {
 		syscall.SIGTERM: {Name: "SIGTERM", Code: 143},
 	} {
 		t.Run(want.Name, func(t *testing.T) {
+			caught := make(chan os.Signal, 2) // undoes what nohup or a script may have had us ignore
+			signal.Notify(caught, s)
+			defer signal.Stop(caught)
 			again := make(chan *term.Signal, 1)
 			ctx, stop := term.Signals(t.Context(), func(s *term.Signal) { again <- s })
 			defer stop()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,7 +59,7 @@ func StartPty(t testing.TB, w, h int, env []string, name string, args ...string)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	p.Started = time.Now()
-	if err := p.cmd.Start(); err != nil {
+	if err := startWithOwnSignals(p.cmd); err != nil {
 		t.Fatal(err)
 	}
 	p.Process = p.cmd.Process
@@ -76,6 +77,16 @@ func StartPty(t testing.TB, w, h int, env []string, name string, args ...string)
 		<-answered
 	})
 	return p
+}
+
+// startWithOwnSignals starts a program with the signals of a program in a terminal, even if the tests were started to
+// ignore some, as by nohup or as a background job of a script: Go hands on to a child what is ignored, but not what is
+// caught.
+func startWithOwnSignals(cmd *exec.Cmd) error {
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
+	defer signal.Stop(caught)
+	return cmd.Start()
 }
 
 func (p *Pty) read() {
