@@ -135,7 +135,7 @@ func TestLoadOfANodeIsTheSumOfItsPods(t *testing.T) { // AC-N3
 func TestRecoveredNodeIsWell(t *testing.T) { // AC-N4
 	n, m := nodeFixtures(t)["kube-worker-2"], incidentMoment(t)
 	m.Loads["kube-worker-2"] = Load{Pods: 39, CPURequests: 1190, MemRequests: 1700 << 20}
-	m.Usage = &Usage{At: incident.Add(-6 * time.Second), Nodes: map[string]Use{"kube-worker-2": {CPU: 770, Memory: 1250 << 20}}}
+	m.Usage = &Usage{NodesAt: incident.Add(-6 * time.Second), Nodes: map[string]Use{"kube-worker-2": {CPU: 770, Memory: 1250 << 20}}}
 	equal(t, n.Severity(m), OK)
 	equal(t, n.ConditionsText(), "-")
 	equal(t, strings.Join(n.Diagnosis(m), "\n"),

@@ -2,11 +2,14 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http/httptrace"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -18,7 +21,6 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // OIDC, as kubectl has it
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"k8s.io/client-go/util/connrotation"
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned/typed/metrics/v1beta1"
 
 	"ktriage/internal/text"
@@ -39,9 +41,8 @@ type Options struct {
 // Identity is who the server says that we are.
 type Identity struct {
 	User     string // as the server knows us; the kubeconfig's name for us until it has answered
-	Groups   []string
-	MayWrite bool // may delete pods where we look: the mark of an operator
-	Known    bool // the server has answered
+	MayWrite bool   // may delete pods where we look: the mark of an operator
+	Known    bool   // the server has answered
 }
 
 // Scope is what of the cluster is looked at.
@@ -52,6 +53,10 @@ type Scope struct {
 
 // All reports whether every namespace is in the scope.
 func (s Scope) All() bool { return slices.Equal(s.Namespaces, []string{metav1.NamespaceAll}) }
+
+// dialLimit bounds one attempt to connect. A lost packet is sent again after 1 and 3 seconds; beyond that a new attempt
+// finds a server that has come back sooner than an old one does.
+const dialLimit = heartbeatLimit
 
 // Connect loads the kubeconfig and makes the clients. It does not touch the network: an error is one of configuration.
 func Connect(o Options) (*Cluster, error) {
@@ -69,8 +74,8 @@ func Connect(o Options) (*Cluster, error) {
 		return nil, fmt.Errorf("load the kubeconfig: %w", err)
 	}
 	tune(cfg, o)
-	connections := connrotation.NewDialer((&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext)
-	cfg.Dial = connections.DialContext
+	lines := newLines()
+	cfg.Dial = lines.dialer((&net.Dialer{Timeout: dialLimit, KeepAlive: 30 * time.Second}).DialContext)
 	clients, err := dial(cfg)
 	if err != nil {
 		return nil, err
@@ -78,7 +83,7 @@ func Connect(o Options) (*Cluster, error) {
 	context := currentContext(raw, o.Flags)
 	c := New(clients, context, namespace, wanted(o), o.Log)
 	c.config = cfg
-	c.heart.cut = connections.CloseAll
+	c.heart.lines = lines
 	c.identity.Store(&Identity{User: text.Clean(configUser(raw, context))})
 	return c, nil
 }
@@ -99,18 +104,22 @@ func tune(cfg *rest.Config, o Options) {
 	cfg.WarningHandlerWithContext = o.Warnings
 	// Timeout would also end watches.
 	cfg.Timeout = 0
-	if e := cfg.ExecProvider; e != nil && e.InteractiveMode != clientcmdapi.AlwaysExecInteractiveMode {
-		// The terminal is the screen's: a plugin that wants to ask must find out that it cannot.
-		e.StdinUnavailable, e.StdinUnavailableMessage = true, "the terminal shows ktriage; log in with kubectl first"
-	}
 }
 
-// wanted is the scope that the flags ask for. A comma separates several namespaces.
+// wanted is the scope that the flags ask for. A comma separates several namespaces, each of which counts once.
 func wanted(o Options) []string {
-	if o.AllNamespaces || o.Flags.Namespace == nil || *o.Flags.Namespace == "" {
+	var names []string
+	if !o.AllNamespaces && o.Flags.Namespace != nil {
+		for name := range strings.SplitSeq(*o.Flags.Namespace, ",") {
+			if name = strings.TrimSpace(name); name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	if names == nil {
 		return []string{metav1.NamespaceAll}
 	}
-	return strings.Split(*o.Flags.Namespace, ",")
+	return names
 }
 
 func currentContext(raw clientcmdapi.Config, flags *genericclioptions.ConfigFlags) string {
@@ -147,24 +156,29 @@ func dial(cfg *rest.Config) (Clients, error) {
 // before the screen is taken.
 func (c *Cluster) NeedsTerminal() bool { return c.config.ExecProvider != nil }
 
-// LogIn asks the server who we are while the terminal is still the operator's, so that a credential plugin can ask what
-// it needs. What it learns stays with the plugin; the clients of the cluster then find it there without a question.
+// LogIn asks the server who we are while the terminal is still the operator's, so that a credential plugin can ask what it
+// needs; afterwards it can ask no more, since the terminal is the screen's. What it has learnt stays in memory, with the
+// clients of the cluster. The plugin may take its time; a server that is then silent is given up soon, without an error:
+// that it does not answer is for the screen to show.
 func (c *Cluster) LogIn(ctx context.Context) error {
-	cfg := rest.CopyConfig(c.config)
-	exec := *cfg.ExecProvider
-	exec.StdinUnavailable = false
-	cfg.ExecProvider = &exec
-	clients, err := dial(cfg)
-	if err != nil {
-		return err
-	}
-	_, err = clients.Kubernetes.AuthenticationV1().SelfSubjectReviews().
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var asked sync.Once
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: func(string) { // the plugin has had its say
+		asked.Do(func() { time.AfterFunc(heartbeatLimit*2, func() { stop(errSilent) }) })
+	}})
+	_, err := c.client.AuthenticationV1().SelfSubjectReviews().
 		Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
-		return fmt.Errorf("log in: %w", err)
+	if exec := c.config.ExecProvider; exec != nil { // the authenticator looks at it whenever it runs the plugin
+		exec.StdinUnavailable, exec.StdinUnavailableMessage = true, "the terminal shows ktriage"
 	}
-	return nil
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || context.Cause(ctx) == errSilent {
+		return nil
+	}
+	return fmt.Errorf("log in: %w", err)
 }
+
+var errSilent = errors.New("the API server does not answer")
 
 // Config gives the client configuration, for reading.
 func (c *Cluster) Config() *rest.Config { return c.config }
@@ -173,6 +187,8 @@ func (c *Cluster) Config() *rest.Config { return c.config }
 // an error message before anybody looks at rows. Servers that do not know SelfSubjectReviews (before 1.28), or forbid it,
 // leave the identity unknown; that is no error.
 func (c *Cluster) Probe(ctx context.Context) error {
+	c.probing.Lock() // a probe of an older scope must not have the last word
+	defer c.probing.Unlock()
 	ctx, stop := context.WithTimeout(ctx, heartbeatLimit*2)
 	defer stop()
 	self, err := c.client.AuthenticationV1().SelfSubjectReviews().
@@ -182,11 +198,12 @@ func (c *Cluster) Probe(ctx context.Context) error {
 	}
 	id := *c.identity.Load()
 	if err == nil {
-		id.User, id.Groups, id.Known = text.Clean(self.Status.UserInfo.Username), self.Status.UserInfo.Groups, true
+		id.User, id.Known = text.Clean(self.Status.UserInfo.Username), true
 	}
 	if err := c.CheckNamespaces(ctx); err != nil {
 		return err
 	}
+	id.MayWrite = false
 	for _, ns := range c.Scope().Namespaces {
 		id.MayWrite = id.MayWrite || c.allowed(ctx, "delete", "pods", ns)
 	}

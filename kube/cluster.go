@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -35,22 +34,25 @@ type Cluster struct {
 
 	notifier *Notifier
 	identity atomic.Pointer[Identity]
+	probing  sync.Mutex
 	scope    atomic.Pointer[Scope]
 
 	wake  chan struct{} // capacity 1: something came in
 	asked chan struct{} // capacity 1: a reader waits for the answer to a query
 	dirty atomic.Uint32 // Kinds that changed outside the stores
 
-	narrowing sync.Once
 	informers struct {
 		sync.Mutex
 		all []runner
 	}
+	narrowed func() // ends the informer of the fallback namespace; nil while there is none. Its informer's own
 
 	// The publisher's own.
 	loads      map[string]Load
 	nodeStates map[string]NodeState
 	complete   bool  // every first reading has come to an end, good or bad
+	rowsRead   bool  // the same of nodes and pods alone
+	podsKnown  bool  // the pods of every node are known
 	moved      Kinds // what else the last publication changed for rows of other kinds
 }
 
@@ -66,8 +68,8 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 		wake: make(chan struct{}, 1), asked: make(chan struct{}, 1),
 		loads: map[string]Load{}, nodeStates: map[string]NodeState{},
 	}
-	c.nodes = newStore(Nodes, c.woken, judgeNode)
-	c.pods = newStore(Pods, c.woken, judgePod)
+	c.nodes = newStore(c.woken, judgeNode)
+	c.pods = newStore(c.woken, judgePod)
 	c.nodes.moved, c.pods.moved = c.nodeMoved, c.podMoved
 	c.identity.Store(&Identity{})
 	c.scope.Store(&Scope{Namespaces: namespaces})
@@ -102,11 +104,6 @@ func (c *Cluster) Health() Health { return *c.heart.cur.Load() }
 // Usage gives the newest samples of metrics.k8s.io, never nil.
 func (c *Cluster) Usage() *Usage { return c.meter.cur.Load() }
 
-// settled reports whether every first reading has come to an end, good or bad.
-func (c *Cluster) settled() bool {
-	return c.nodes.settled() && c.pods.settled() && !c.Usage().State.Since.IsZero()
-}
-
 // Notifier says when snapshots, health or usage are new.
 func (c *Cluster) Notifier() *Notifier { return c.notifier }
 
@@ -121,11 +118,14 @@ func (c *Cluster) Start(ctx context.Context, want Kinds) {
 	safe.Go("publisher", func() { c.publish(ctx) })
 	safe.Go("heartbeat", func() { c.heart.run(ctx) })
 	if want&Nodes != 0 {
+		c.nodes.expect(metav1.NamespaceAll)
 		c.inform(ctx, c.nodeInformer())
 	}
 	if want&Pods != 0 {
-		for _, ns := range c.Scope().Namespaces {
-			c.informPods(ctx, ns)
+		namespaces := c.Scope().Namespaces
+		c.pods.expect(namespaces...)
+		for _, ns := range namespaces {
+			c.inform(ctx, c.podInformer(ctx, ns))
 		}
 	}
 	if want&Metrics != 0 {
@@ -157,11 +157,20 @@ type runner interface {
 	anew()  // list from the start
 }
 
-func (c *Cluster) inform(ctx context.Context, r runner) {
+// inform runs an informer until ctx ends; gone is closed when it has ended.
+func (c *Cluster) inform(ctx context.Context, r runner) (gone chan struct{}) {
 	c.informers.Lock()
 	c.informers.all = append(c.informers.all, r)
 	c.informers.Unlock()
-	safe.Go("informer", func() { r.run(ctx) })
+	gone = make(chan struct{})
+	safe.Go("informer", func() {
+		defer close(gone)
+		r.run(ctx)
+		c.informers.Lock()
+		c.informers.all = slices.DeleteFunc(c.informers.all, func(x runner) bool { return x == r })
+		c.informers.Unlock()
+	})
+	return gone
 }
 
 func (c *Cluster) running() []runner {
@@ -179,45 +188,63 @@ func (c *Cluster) lost(err error) {
 }
 
 func (c *Cluster) nodeInformer() *informer[*Node] {
-	api := c.client.CoreV1().Nodes()
+	list := func() runtime.Object { return &corev1.NodeList{} }
 	return &informer[*Node]{
-		signals: newSignals(), resource: "nodes", store: c.nodes, lost: c.lost, log: c.log,
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
-		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return api.Watch(ctx, o)
-		},
+		signals: newSignals(), source: newSource(c.client.CoreV1().RESTClient(), "nodes", "", list),
+		resource: "nodes", store: c.nodes, lost: c.lost, log: c.log,
 		row: func(o runtime.Object) *Node { return NewNode(o.(*corev1.Node)) },
 	}
 }
 
-func (c *Cluster) informPods(ctx context.Context, namespace string) {
-	api := c.client.CoreV1().Pods(namespace)
+func (c *Cluster) podInformer(ctx context.Context, namespace string) *informer[*Pod] {
+	list := func() runtime.Object { return &corev1.PodList{} }
 	i := &informer[*Pod]{
-		signals: newSignals(), resource: "pods", namespace: namespace, store: c.pods, lost: c.lost, log: c.log,
-		list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return api.List(ctx, o) },
-		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return api.Watch(ctx, o)
-		},
+		signals: newSignals(), source: newSource(c.client.CoreV1().RESTClient(), "pods", namespace, list),
+		resource: "pods", namespace: namespace, store: c.pods, lost: c.lost, log: c.log,
 		row: func(o runtime.Object) *Pod { return NewPod(o.(*corev1.Pod)) },
 	}
 	if namespace == metav1.NamespaceAll {
-		i.denied = func(err error) bool { return c.narrow(ctx, err) }
+		i.denied = func(err error) { c.narrow(ctx, err) }
+		i.allowed = func() { c.widen(ctx) }
 	}
-	c.inform(ctx, i)
+	return i
 }
 
-// narrow goes on with the context's own namespace when the server does not let us list pods everywhere.
-func (c *Cluster) narrow(ctx context.Context, err error) bool {
-	if !apierrors.IsForbidden(err) {
-		return false
+// narrow goes on with the context's own namespace when the server does not let us list pods everywhere. What has been
+// read of other namespaces by then cannot be kept up to date, and goes.
+func (c *Cluster) narrow(ctx context.Context, err error) {
+	if c.narrowed != nil {
+		return
 	}
-	c.narrowing.Do(func() {
-		c.scope.Store(&Scope{Namespaces: []string{c.fallback}, Limited: err})
-		c.informPods(ctx, c.fallback)
-		c.touch(Connection)
-		safe.Go("probe", func() { _ = c.Probe(ctx) }) // what we may do there; an error shows in the store's own state
+	ctx, stop := context.WithCancel(ctx)
+	c.scope.Store(&Scope{Namespaces: []string{c.fallback}, Limited: err})
+	c.pods.sweep(metav1.NamespaceAll, nil)
+	c.pods.expect(c.fallback)
+	c.pods.forget(metav1.NamespaceAll)
+	gone := c.inform(ctx, c.podInformer(ctx, c.fallback))
+	c.narrowed = func() {
+		stop()
+		<-gone
+	}
+	c.touch(Connection)
+	safe.Go("probe", func() {
+		if err := c.Probe(ctx); apierrors.IsNotFound(err) {
+			c.scope.Store(&Scope{Namespaces: []string{c.fallback}, Limited: err})
+			c.touch(Connection)
+		}
 	})
-	return true
+}
+
+// widen takes narrow back: the server allows everything after all. The one informer must have ended before the other
+// begins, since they would put the same objects at different versions.
+func (c *Cluster) widen(ctx context.Context) {
+	c.narrowed()
+	c.narrowed = nil
+	c.scope.Store(&Scope{Namespaces: []string{metav1.NamespaceAll}})
+	c.pods.expect(metav1.NamespaceAll)
+	c.pods.forget(c.fallback)
+	c.touch(Connection)
+	safe.Go("probe", func() { _ = c.Probe(ctx) }) // what we may do now; until it is known, what we could do before stands
 }
 
 // woken is called by stores when something came in.

@@ -1,9 +1,13 @@
 package kube_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -135,13 +139,160 @@ func TestReturnIsNoticedWithinFiveSecondsHoweverLongTheServerWasGone(t *testing.
 func TestForbiddenPodsNarrowToTheNamespaceOfTheContext(t *testing.T) {
 	reading(t, func(r *reader) {
 		r.Put(simplePod("shop", "mine"), simplePod("pay", "theirs"))
-		r.Fail(kubetest.Answer(metav1.Status{
-			Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: "pods is forbidden",
-		}, "/api/v1/pods"))
+		r.Fail(kubetest.Answer(forbidden("pods is forbidden"), "/api/v1/pods"))
 		r.reads(3*time.Second, "mine live")
 		scope := r.cluster.Scope()
 		if !slices.Equal(scope.Namespaces, []string{"shop"}) || scope.Limited == nil {
 			t.Errorf("scope = %+v", scope)
+		}
+	})
+}
+
+func forbidden(message string) metav1.Status {
+	return metav1.Status{Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: message}
+}
+
+func TestScopeIsWideAgainOnceTheServerAllowsIt(t *testing.T) {
+	reading(t, func(r *reader) {
+		r.Put(simplePod("shop", "mine"), simplePod("pay", "theirs"))
+		r.Fail(kubetest.Answer(forbidden("RBAC has not been read yet"), "/api/v1/pods"))
+		r.reads(3*time.Second, "mine live")
+		r.Fail(nil)
+		r.reads(time.Hour, "mine live") // nothing is asked again and again that was refused
+		r.cluster.ReadAgain()
+		r.reads(time.Second, "mine theirs live")
+		r.Delete(simplePod("shop", "mine"))
+		r.Put(simplePod("pay", "late"))
+		r.reads(time.Second, "late theirs live")
+		if s := r.cluster.Scope(); !s.All() || s.Limited != nil {
+			t.Errorf("scope = %+v", s)
+		}
+	})
+}
+
+func TestPermissionThatIsLostLaterMakesRowsStaleAndIsAskedForAgain(t *testing.T) {
+	reading(t, func(r *reader) {
+		r.Put(simplePod("shop", "one"), simplePod("pay", "two"))
+		r.reads(time.Second, "one two live")
+		r.Fail(kubetest.Answer(forbidden("RBAC has not been read yet"), "/api/v1/pods"))
+		r.reads(time.Minute, "one two stale")
+		if st := r.feed.Load().State; st.Err == nil || !r.cluster.Scope().All() {
+			t.Errorf("state %+v, scope %+v", st, r.cluster.Scope())
+		}
+		r.Delete(simplePod("shop", "one"))
+		r.Fail(nil)
+		r.reads(5*time.Second, "two live")
+	})
+}
+
+func TestFailureThatClientGoWouldRepeatInSilenceIsTold(t *testing.T) {
+	busy := metav1.Status{Code: http.StatusTooManyRequests, Reason: metav1.StatusReasonTooManyRequests, Message: "busy"}
+	for name, fault := range map[string]kubetest.Fault{
+		"429 with the advice to come back in a second": func(q *http.Request) (*http.Response, bool, error) {
+			response, hit, err := kubetest.Answer(busy, "/api/v1/pods")(q)
+			if hit {
+				response.Header.Set("Retry-After", "1")
+			}
+			return response, hit, err
+		},
+		"connections that end without an answer": func(q *http.Request) (*http.Response, bool, error) {
+			return nil, strings.HasSuffix(q.URL.Path, "/api/v1/pods"), io.EOF
+		},
+		"connections that time out": func(q *http.Request) (*http.Response, bool, error) {
+			if !strings.HasSuffix(q.URL.Path, "/api/v1/pods") {
+				return nil, false, nil
+			}
+			<-time.After(3 * time.Second)
+			return nil, true, os.ErrDeadlineExceeded
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reading(t, func(r *reader) {
+				r.Put(simplePod("a", "one"))
+				r.reads(time.Second, "one live")
+				r.Fail(fault)
+				r.reads(15*time.Second, "one stale")
+				if st := r.feed.Load().State; st.Err == nil || !r.cluster.Health().Up {
+					t.Errorf("state %+v; the server as such is up: %v", st, r.cluster.Health().Up)
+				}
+				r.Fail(nil)
+				r.reads(7*time.Second, "one live")
+			})
+		})
+	}
+}
+
+func TestNamespaceThatMayNotBeReadIsMissingFromTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer func() {
+			stop()
+			synctest.Wait()
+		}()
+		server := kubetest.New()
+		server.Put(simplePod("shop", "one"), simplePod("cart", "two"))
+		server.Fail(kubetest.Answer(forbidden("not cart"), "/namespaces/cart/pods"))
+		cluster := kube.New(server.Clients(), "prod", "", []string{"shop", "cart"}, nil)
+		r := &reader{server, t, cluster, cluster.PodFeed()}
+		r.feed.SetQuery(kube.Query[*kube.Pod]{Tie: func(a, b *kube.Pod) int { return strings.Compare(a.Name, b.Name) }})
+		cluster.Start(ctx, kube.Pods)
+		r.reads(time.Second, "one live")
+		if st := r.feed.Load().State; st.Missing == nil || !strings.Contains(st.Missing.Error(), "not cart") {
+			t.Errorf("state = %+v", st)
+		}
+	})
+}
+
+func TestNodeThatComesBackUnderItsNameIsKnown(t *testing.T) {
+	node := func(uid string, ready corev1.ConditionStatus) *corev1.Node {
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker-1", UID: types.UID(uid)}}
+		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
+		return n
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer func() {
+			stop()
+			synctest.Wait()
+		}()
+		server := kubetest.New()
+		server.Put(node("old", corev1.ConditionTrue))
+		cluster := kube.New(server.Clients(), "prod", "", []string{metav1.NamespaceAll}, nil)
+		r := &reader{server, t, cluster, cluster.PodFeed()}
+		r.feed.SetQuery(kube.Query[*kube.Pod]{Tie: func(a, b *kube.Pod) int { return strings.Compare(a.Name, b.Name) }})
+		cluster.Start(ctx, kube.Nodes|kube.Pods)
+		r.after(time.Second)
+		for range 20 {
+			server.Delete(node("old", corev1.ConditionTrue))
+			server.Put(node("new", corev1.ConditionUnknown), simplePod("a", "one"))
+			r.after(time.Second)
+			if s := r.feed.Load().Moment.Nodes["worker-1"]; !s.Silent {
+				t.Fatalf("the new node is known as %+v", s)
+			}
+			server.Delete(node("new", corev1.ConditionUnknown))
+			server.Put(node("old", corev1.ConditionTrue))
+			r.after(time.Second)
+		}
+	})
+}
+
+func TestLogNamesAFailureOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer func() {
+			stop()
+			synctest.Wait()
+		}()
+		var log bytes.Buffer
+		server := kubetest.New()
+		cluster := kube.New(server.Clients(), "prod", "", []string{metav1.NamespaceAll}, slog.New(slog.NewTextHandler(&log, nil)))
+		cluster.Start(ctx, kube.Pods)
+		<-time.After(time.Second)
+		server.Fail(kubetest.Refused)
+		<-time.After(time.Hour)
+		synctest.Wait()
+		if n := strings.Count(log.String(), "level=WARN"); n == 0 || n > 3 {
+			t.Errorf("%d lines in an hour without a server:\n%.2000s", n, log.String())
 		}
 	})
 }

@@ -58,7 +58,7 @@ func Explain(err error) Explanation {
 
 // sentence makes one of somebody else's text.
 func sentence(s string) string {
-	s = strings.TrimRight(text.Clean(strings.TrimSpace(s)), ". ")
+	s = strings.TrimRight(text.Clean(strings.TrimSpace(withoutPassword(s))), ". ")
 	if s == "" {
 		return "An error without a message."
 	}
@@ -189,8 +189,8 @@ func explainPlugin(err error) (Explanation, bool) {
 		return out, true
 	}
 	if strings.Contains(trouble[1], "cannot support interactive mode") {
-		out.Sentence = "The credential plugin wants to ask something, but it has no terminal to ask on."
-		out.Next = "Run kubectl get nodes in this shell to sign in, then start again."
+		out.Sentence = "The credential plugin wants to ask something, but the terminal is not its own now."
+		out.Next = "Quit, and start again in a terminal: it can ask then."
 		return out, true
 	}
 	out.Sentence = "The credential plugin gave no credentials: " + strings.TrimRight(text.Clean(trouble[1]), ".") + "."

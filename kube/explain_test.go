@@ -183,6 +183,10 @@ func TestCertificateTroubleIsExplained(t *testing.T) {
 			serving(issue(t, ca, now.Add(-time.Hour), now.Add(time.Hour), "api.prod.example", "10.0.0.1")), ca.trusted(),
 			wanted{"for other names: api.prod.example, 10.0.0.1.", "--tls-server-name", 1},
 		},
+		"a version of TLS that is too old": {
+			&tls.Config{Certificates: serving(good).Certificates, MaxVersion: tls.VersionTLS11}, ca.trusted(),
+			wanted{"refuses the TLS handshake (tls: protocol version not supported)", "--tls-server-name", 1},
+		},
 		"our certificate is missing": {
 			&tls.Config{Certificates: serving(good).Certificates, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool},
 			ca.trusted(),
@@ -295,7 +299,7 @@ func TestCredentialPluginTroubleIsExplained(t *testing.T) {
 			clientcmdapi.ExecConfig{
 				Command: "true", InteractiveMode: clientcmdapi.AlwaysExecInteractiveMode, StdinUnavailable: true,
 			},
-			wanted{"wants to ask something", "kubectl get nodes", 3},
+			wanted{"wants to ask something", "start again in a terminal", 3},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

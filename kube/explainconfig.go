@@ -156,11 +156,17 @@ func (e *brokenConfig) explain() Explanation {
 	case e.file != "":
 		out.Sentence = "The kubeconfig " + file + " is not one: " + text.Clean(e.err.Error()) + "."
 	default:
-		out.Sentence = "The kubeconfig cannot be used: " + strings.TrimRight(text.Clean(e.err.Error()), ".") + "."
+		out.Sentence = "The kubeconfig cannot be used: " + strings.TrimRight(text.Clean(withoutPassword(e.err.Error())), ".") + "."
 		out.Next = "Correct it, or use another one: --kubeconfig FILE."
 	}
 	return out
 }
+
+// secret is the user and the password of an address.
+var secret = regexp.MustCompile(`://[^/@\s]+@`)
+
+// withoutPassword takes the credentials out of the addresses in a text.
+func withoutPassword(s string) string { return secret.ReplaceAllString(s, "://***@") }
 
 // unknownName says that a name stands nowhere in the kubeconfig. Without a name none was given.
 type unknownName struct {

@@ -107,6 +107,10 @@ func TestConfigurationTroubleIsExplained(t *testing.T) {
 			good, flag(func(f *genericclioptions.ConfigFlags) **string { return &f.CAFile }, filepath.Join(dir, "no-ca")),
 			wanted{"The kubeconfig cannot be used: ", "", 2},
 		},
+		"proxy that client-go refuses": {
+			good, flag(func(f *genericclioptions.ConfigFlags) **string { return &f.ProxyURL }, "ftp://joe:s3cret@proxy:1"),
+			wanted{`ftp://***@proxy:1`, "", 2},
+		},
 		"a server needs no kubeconfig": {
 			"", flag(func(f *genericclioptions.ConfigFlags) **string { return &f.APIServer }, "https://10.0.0.1"), wanted{},
 		},

@@ -51,6 +51,9 @@ func explainTLS(err error) (Explanation, bool) {
 	case errors.As(err, &invalid), errors.As(err, &verify):
 		out.Sentence = who + " shows a certificate that cannot be verified: " + text.Clean(err.Error()) + "."
 		out.Next = "The server needs another certificate."
+	case errors.As(err, &op) && op.Op == "remote error" && !aboutCertificate(op.Err.Error()):
+		out.Sentence = who + " refuses the TLS handshake (" + text.Clean(op.Err.Error()) + ")."
+		out.Next = "Check server: and --tls-server-name: what listens there may be another server, or an old one."
 	case errors.As(err, &op) && op.Op == "remote error":
 		out.Sentence = who + " does not accept our client certificate (" + text.Clean(op.Err.Error()) + ")."
 		out.Next = "It is expired, revoked or of another cluster: get a fresh kubeconfig."
@@ -62,6 +65,12 @@ func explainTLS(err error) (Explanation, bool) {
 		return out, false
 	}
 	return out, true
+}
+
+// aboutCertificate reports whether an alert of TLS complains of the certificate that we show, or of there being none
+// (RFC 8446, 6.2); crypto/tls has no types for alerts.
+func aboutCertificate(alert string) bool {
+	return strings.Contains(alert, "certificate") || strings.Contains(alert, "access denied")
 }
 
 func issuer(c *x509.Certificate) string {

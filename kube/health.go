@@ -24,15 +24,14 @@ const (
 
 // Health is what is known of the connection to the API server.
 type Health struct {
-	Up          bool          // the last heartbeat was answered
-	Known       bool          // there has been a heartbeat
-	Since       time.Time     // when Up last changed
-	LastContact time.Time     // when the server last answered, zero if never
-	Tries       int           // failed heartbeats in a row
-	NextTry     time.Time     // when the next one is sent, while down
-	Err         error         // why the last one failed
-	RoundTrip   time.Duration // of the last answered heartbeat
-	Version     string        // of the server, such as v1.36.3
+	Up          bool      // the last heartbeat was answered, or something else came in meanwhile
+	Known       bool      // there has been a heartbeat
+	Since       time.Time // when Up last changed
+	LastContact time.Time // when the server last answered, zero if never
+	Tries       int       // failed heartbeats in a row
+	NextTry     time.Time // when the next one is sent, while down
+	Err         error     // why the last one failed
+	Version     string    // of the server, such as v1.36.3
 }
 
 // heart asks the server for its version again and again. A watch that has died in silence, and a server that refuses
@@ -43,11 +42,11 @@ type heart struct {
 	hint   chan struct{} // capacity 1: something failed, look now
 	poke   func()
 	back   func() // called when the server answers again
-	cut    func() // called when connections seem to be dead
+	lines  *lines
 }
 
 func newHeart(server discovery.ServerVersionInterfaceWithContext, poke, back func()) *heart {
-	h := &heart{server: server, hint: make(chan struct{}, 1), poke: poke, back: back, cut: func() {}}
+	h := &heart{server: server, hint: make(chan struct{}, 1), poke: poke, back: back, lines: newLines()}
 	h.cur.Store(&Health{})
 	return h
 }
@@ -69,13 +68,16 @@ func (h *heart) run(ctx context.Context) {
 // beat sends one heartbeat and gives the wait until the next.
 func (h *heart) beat(ctx context.Context) time.Duration {
 	was := *h.cur.Load()
-	sent := time.Now()
+	h.lines.mark()
+	came := h.lines.came.Load()
 	v, err := h.ask(ctx)
 	now := time.Now()
-	is := Health{Known: true, Up: answered(err), Err: err, LastContact: was.LastContact, Version: was.Version}
+	silent := errors.Is(err, context.DeadlineExceeded)
+	talks := silent && h.lines.came.Load()-came > chatter
+	is := Health{Known: true, Up: answered(err) || talks, Err: err, LastContact: was.LastContact, Version: was.Version}
 	wait := heartbeatEvery
 	if is.Up {
-		is.LastContact, is.RoundTrip = now, now.Sub(sent)
+		is.LastContact = now
 		if v != "" {
 			is.Version = v
 		}
@@ -88,10 +90,11 @@ func (h *heart) beat(ctx context.Context) time.Duration {
 		is.Since = now
 	}
 	h.cur.Store(&is)
-	if errors.Is(err, context.DeadlineExceeded) && was.Tries > 0 {
-		// Nothing came in over ten seconds. If it is the connection that is dead, as after a balancer has forgotten it, no
-		// request on it will ever fail by itself; HTTP/2's own pings take three quarters of a minute to find out.
-		h.cut()
+	if silent && was.Tries > 0 {
+		// Two heartbeats in a row were not answered. If it is the connection that is dead, as after a balancer has forgotten
+		// it, HTTP/2's own pings take three quarters of a minute to find out. One over which rows still arrive is left alone:
+		// to list everything again would be the last thing that an overloaded server needs.
+		h.lines.cutIdle()
 	}
 	if is.Up && was.Known && !was.Up {
 		h.back()

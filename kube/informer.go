@@ -42,24 +42,29 @@ var (
 // informer keeps one store up to date with one resource in one namespace ("" for all), for ever.
 //
 // It does what client-go's Reflector does, with three differences that the store needs: rows go to the store as they
-// arrive, without a second copy of the whole list; every failure is told, also those that the Reflector retries in
-// silence (a refused connection, 429); and every wait ends at once when the context does or when somebody knows that the
-// server is back. Order of attempts as in KEP-3157: a streamed list where the server has it, pages where it has not.
+// arrive, without a second copy of the whole list; a failure is told as soon as an attempt at once has not mended it,
+// also one that the Reflector or client-go would retry in silence (a refused connection, 429); and a wait between two
+// attempts ends when the context does or when somebody knows that the server is back. Order of attempts as in KEP-3157:
+// a streamed list where the server has it, pages where it has not.
 type informer[R Row] struct {
 	signals
+	source
 	resource, namespace string
 
-	list  func(context.Context, metav1.ListOptions) (runtime.Object, error)
-	watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
 	row   func(runtime.Object) R
+	store *store[R]
+	lost  func(error) // told of every failure
+	log   *slog.Logger
 
-	store  *store[R]
-	lost   func(error)      // told of every failure
-	denied func(error) bool // told that the server forbids it; true ends the informer. May be nil
-	log    *slog.Logger
+	// What to do where the server forbids the first listing, and when it allows it after all. Nil: ask again and again.
+	denied  func(error)
+	allowed func()
 
-	paged  bool // the server cannot stream lists
-	synced bool // a listing has been complete at least once
+	paged  bool   // the server cannot stream lists
+	synced bool   // a listing has been complete at least once
+	worked bool   // the present attempt has brought something, or has stood for a while
+	phase  Phase  // what the store was told last
+	said   string // the last failure that was logged
 }
 
 // signals reach an informer from outside.
@@ -73,33 +78,51 @@ func newSignals() signals { return signals{make(chan struct{}, 1), make(chan str
 func (s signals) again() { signal(s.retry) }
 func (s signals) anew()  { signal(s.relist) }
 
-// run lists and watches until ctx ends.
+// run lists and watches until ctx ends. The store must have been told to expect the namespace.
 func (i *informer[R]) run(ctx context.Context) {
-	i.store.setState(i.namespace, State{Phase: Loading, Since: time.Now()})
 	version, failures := "", 0
 	var broke time.Time // when the present row of failures began
 	for ctx.Err() == nil {
-		began := time.Now()
+		i.worked = false
 		next, err := i.follow(ctx, version)
 		version = next
-		short := time.Since(began) < shortWatch
-		if err == nil && short {
+		if i.worked {
+			failures = 0
+		}
+		if err == nil && !i.worked {
 			err = errShort
 		}
 		if err == nil || ctx.Err() != nil {
-			failures = 0
 			continue
 		}
-		if failures == 0 || !short {
-			failures, broke = 0, time.Now()
+		if i.denied != nil && !i.synced && apierrors.IsForbidden(err) {
+			i.denied(err)
+			i.park(ctx)
+			continue
+		}
+		if failures == 0 {
+			broke = time.Now()
 		}
 		failures++
-		if i.denied != nil && apierrors.IsForbidden(err) && i.denied(err) {
-			i.store.forget(i.namespace)
-			return
-		}
 		i.failed(err, failures, broke)
 		i.pause(ctx, err, failures)
+	}
+}
+
+// park waits until the server allows the listing after all. It asks only when there is a reason: the server has come
+// back, or the operator wants everything read again.
+func (i *informer[R]) park(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-i.retry:
+		case <-i.relist:
+		}
+		if _, err := i.list(ctx, metav1.ListOptions{Limit: 1}); err == nil {
+			i.allowed()
+			return
+		}
 	}
 }
 
@@ -184,7 +207,6 @@ func (i *informer[R]) resume(ctx context.Context, version string) (string, error
 		}
 		return version, fmt.Errorf("watch %s: %w", i.resource, err)
 	}
-	i.live()
 	return i.consume(ctx, w, version, nil)
 }
 
@@ -192,6 +214,8 @@ func (i *informer[R]) resume(ctx context.Context, version string) (string, error
 // bookmark that says so.
 func (i *informer[R]) consume(ctx context.Context, w watch.Interface, version string, seen *census) (string, error) {
 	defer w.Stop()
+	stood := time.NewTimer(shortWatch)
+	defer stood.Stop()
 	for {
 		var e watch.Event
 		var open bool
@@ -200,6 +224,11 @@ func (i *informer[R]) consume(ctx context.Context, w watch.Interface, version st
 			return version, nil
 		case <-i.relist:
 			return "", errResync
+		case <-stood.C:
+			if seen == nil {
+				i.works()
+			}
+			continue
 		case e, open = <-w.ResultChan():
 		}
 		if !open {
@@ -231,6 +260,7 @@ func (i *informer[R]) consume(ctx context.Context, w watch.Interface, version st
 		}
 		if seen == nil {
 			version = object.GetResourceVersion()
+			i.works()
 		}
 	}
 }
@@ -250,42 +280,57 @@ func (i *informer[R]) complete(seen *census) {
 		i.store.sweep(i.namespace, seen.uids)
 	}
 	i.synced = true
-	i.live()
+	i.works()
 }
 
-func (i *informer[R]) live() {
-	i.store.setState(i.namespace, State{Phase: Live, Since: time.Now()})
+// works notes that the present attempt is more than an open connection: what the store holds is watched.
+func (i *informer[R]) works() {
+	i.worked = true
+	if i.phase != Live {
+		i.tell(State{Phase: Live, Since: time.Now()})
+	}
+}
+
+func (i *informer[R]) tell(st State) {
+	i.phase = st.Phase
+	i.store.setState(i.namespace, st)
 }
 
 // failed tells the store and whoever watches over the connection. The first failure of a working watch is not yet a
-// state: servers restart, balancers cut, and the next attempt follows at once.
+// state: servers restart, balancers cut, and most often the next attempt mends it. Rows that have been there are stale,
+// whatever the failure is: also those of somebody whose permission was taken away.
 func (i *informer[R]) failed(err error, failures int, broke time.Time) {
 	if failures == 1 && (errors.Is(err, errResync) || errors.Is(err, errShort)) {
 		return
 	}
-	i.log.Warn("informer", "resource", i.resource, "namespace", i.namespace, "failures", failures, "err", err)
+	if said := Explain(err).Sentence; failures == 1 || said != i.said {
+		i.said = said
+		i.log.Warn("informer", "resource", i.resource, "namespace", i.namespace, "failures", failures, "err", err)
+	}
 	i.lost(err)
 	st := State{Phase: Stale, Since: broke, Err: err}
 	switch {
+	case i.synced && failures == 1:
+		return
+	case i.synced:
 	case apierrors.IsForbidden(err):
 		st.Phase = Denied
 	case apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err):
 		st.Phase = Failed
-	case !i.synced:
+	default:
 		st.Phase = Loading
-	case failures == 1:
-		return
 	}
-	i.store.setState(i.namespace, st)
+	i.tell(st)
 }
 
-// pause waits before the next attempt: not at all after the first failure, then longer and longer, never long.
+// pause waits before the next attempt: not at all when everything is to be read again, else longer and longer, never
+// long, except for what we were never allowed to have.
 func (i *informer[R]) pause(ctx context.Context, err error, failures int) {
 	wait := retryMost
 	switch {
 	case failures == 1 && errors.Is(err, errResync):
 		return
-	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
+	case !i.synced && (apierrors.IsForbidden(err) || apierrors.IsNotFound(err)):
 		wait = retryDenied
 	case failures < 4:
 		wait = retryFirst << (failures - 1)

@@ -39,7 +39,7 @@ type wire struct {
 
 func newWire(t *testing.T) *wire {
 	t.Helper()
-	w := &wire{t: t, store: newStore(Pods, func() {}, judgeThing), stop: func() {}}
+	w := &wire{t: t, store: newStore(func() {}, judgeThing), stop: func() {}}
 	w.feed = w.store.open(func() {})
 	w.feed.SetQuery(Query[*thing]{Tie: byUID})
 	w.inf = &informer[*thing]{
@@ -49,17 +49,19 @@ func newWire(t *testing.T) *wire {
 			defer w.turn.Unlock()
 			w.losses++
 		},
-		list: func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			w.turn.Lock()
-			w.lists = append(w.lists, o)
-			w.turn.Unlock()
-			return w.page(o) // which may wait for the test
-		},
-		watch: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			w.turn.Lock()
-			defer w.turn.Unlock()
-			w.watches = append(w.watches, o)
-			return w.answer(o)
+		source: source{
+			list: func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) {
+				w.turn.Lock()
+				w.lists = append(w.lists, o)
+				w.turn.Unlock()
+				return w.page(o) // which may wait for the test
+			},
+			watch: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
+				w.turn.Lock()
+				defer w.turn.Unlock()
+				w.watches = append(w.watches, o)
+				return w.answer(o)
+			},
 		},
 		row: func(o runtime.Object) *thing {
 			p := o.(*corev1.Pod)
@@ -87,6 +89,7 @@ func inBubble(t *testing.T, test func(w *wire)) {
 func (w *wire) start() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan struct{})
+	w.store.expect("")
 	go func() {
 		w.inf.run(ctx)
 		close(done)

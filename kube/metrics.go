@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ const (
 	// metricsAbsent is how often we look whether somebody has installed metrics-server.
 	metricsAbsent = time.Minute
 	metricsLimit  = 30 * time.Second
+	// samplesKept is how long a sample is shown that cannot be read again: the samples of metrics-server are means over
+	// about as long.
+	samplesKept = time.Minute
 )
 
 // meter polls metrics.k8s.io, which cannot be watched.
@@ -54,26 +58,23 @@ func (m *meter) run(ctx context.Context) {
 	}
 }
 
-// poll reads all samples once. Samples that could not be read again stay, under a state that says so.
+// poll reads all samples once. Samples that could not be read again stay for a while, under a state that says so.
 func (m *meter) poll(ctx context.Context) *Usage {
 	ctx, stop := context.WithTimeout(ctx, metricsLimit)
 	defer stop()
-	was := m.cur.Load()
-	is := &Usage{At: time.Now(), State: State{Phase: Live, Since: time.Now()}}
-	nodes, nodeErr := m.nodes(ctx)
-	pods, podErr := m.pods(ctx)
-	is.Nodes, is.Pods = nodes, pods
-	if nodeErr != nil {
-		is.Nodes = was.Nodes
+	was, now := m.cur.Load(), time.Now()
+	is := &Usage{NodesAt: now, PodsAt: now, State: State{Phase: Live, Since: now}}
+	var nodeErr, podErr error
+	if is.Nodes, nodeErr = m.nodes(ctx); nodeErr != nil && now.Sub(was.NodesAt) < samplesKept {
+		is.Nodes, is.NodesAt = was.Nodes, was.NodesAt
 	}
-	if podErr != nil {
-		is.Pods = was.Pods
+	if is.Pods, podErr = m.pods(ctx); podErr != nil && now.Sub(was.PodsAt) < samplesKept {
+		is.Pods, is.PodsAt = was.Pods, was.PodsAt
 	}
-	if nodeErr != nil && podErr != nil {
-		is.At = was.At
-		is.State = metricsState(was, errors.Join(nodeErr, podErr), podErr)
+	if cause := cmp.Or(podErr, nodeErr); cause != nil {
+		is.State = State{Phase: metricsPhase(cause, is), Since: now, Err: errors.Join(nodeErr, podErr)}
 	}
-	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return is
 	}
 	m.cur.Store(is)
@@ -81,18 +82,15 @@ func (m *meter) poll(ctx context.Context) *Usage {
 	return is
 }
 
-// metricsState says what a failed poll means.
-func metricsState(was *Usage, err, cause error) State {
-	st := State{Phase: Stale, Since: was.At, Err: err}
+// metricsPhase says what a failed poll means for the samples that there are.
+func metricsPhase(cause error, is *Usage) Phase {
 	switch {
-	case apierrors.IsNotFound(cause):
-		st.Phase, st.Since = Failed, time.Now()
 	case apierrors.IsForbidden(cause):
-		st.Phase, st.Since = Denied, time.Now()
-	case was.At.IsZero():
-		st.Phase = Failed
+		return Denied
+	case apierrors.IsNotFound(cause) || len(is.Nodes)+len(is.Pods) == 0:
+		return Failed
 	}
-	return st
+	return Stale
 }
 
 func (m *meter) nodes(ctx context.Context) (map[string]Use, error) {
@@ -107,17 +105,28 @@ func (m *meter) nodes(ctx context.Context) (map[string]Use, error) {
 	return out, nil
 }
 
+// pods reads the samples of the namespaces that we may see; it is an error if we may see none.
 func (m *meter) pods(ctx context.Context) (map[PodKey]Use, error) {
 	out := map[PodKey]Use{}
-	for _, ns := range m.namespaces() {
+	var forbidden error
+	namespaces, read := m.namespaces(), 0
+	for _, ns := range namespaces {
 		list, err := m.client.PodMetricses(ns).List(ctx, metav1.ListOptions{})
+		if apierrors.IsForbidden(err) {
+			forbidden = fmt.Errorf("list pod metrics: %w", err)
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("list pod metrics: %w", err)
 		}
+		read++
 		for i := range list.Items {
 			pod := &list.Items[i]
 			out[PodKey{pod.Namespace, pod.Name}] = sum(pod.Containers)
 		}
+	}
+	if read == 0 {
+		return nil, forbidden
 	}
 	return out, nil
 }

@@ -133,7 +133,7 @@ func (n *Node) Matches(word string, _ Moment) bool {
 
 // State is what the node's pods need to know of it.
 func (n *Node) State() NodeState {
-	s := NodeState{Ready: n.Ready.Status == string(corev1.ConditionTrue), Silent: n.silent()}
+	s := NodeState{Ready: n.Ready.Status == string(corev1.ConditionTrue), Silent: n.silent(), uid: n.UID}
 	if s.Silent {
 		s.SilentSince = n.Ready.Since
 	}

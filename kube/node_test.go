@@ -128,7 +128,7 @@ func TestNodesAreExplained(t *testing.T) {
 	m := Moment{
 		Now:   noon,
 		Loads: map[string]Load{"gpu-03": {Pods: 13, CPURequests: 1000, MemRequests: 5 << 30}},
-		Usage: &Usage{At: noon.Add(-20 * time.Second), Nodes: map[string]Use{"gpu-03": {CPU: 720, Memory: 6 << 30}}},
+		Usage: &Usage{NodesAt: noon.Add(-20 * time.Second), Nodes: map[string]Use{"gpu-03": {CPU: 720, Memory: 6 << 30}}},
 	}
 	unready := nodeOf(60*24*time.Hour, nodeCondition("Ready", "False", 125*time.Second, noCNI))
 	added := before(125 * time.Second)

@@ -242,18 +242,19 @@ func (n *Node) cordoned(m Moment) string {
 // pods says how many pods the node has. Loads are counted from the pods that may be seen; without any the number is not
 // known.
 func (n *Node) pods(m Moment) string {
-	if len(m.Loads) == 0 {
+	l, ok := m.Load(n.Name)
+	if !ok {
 		return "its pods are not known"
 	}
-	return count(m.Loads[n.Name].Pods, "pod")
+	return count(l.Pods, "pod")
 }
 
 // room says how full the node is by requests, of allocatable as kubectl does.
 func (n *Node) room(m Moment) string {
-	if len(m.Loads) == 0 {
+	l, ok := m.Load(n.Name)
+	if !ok {
 		return "its pods are not known"
 	}
-	l := m.Loads[n.Name]
 	return fmt.Sprintf("%d of %d pods, cpu %s and memory %s requested", l.Pods, n.Allocatable.Pods,
 		percentText(l.CPURequests, n.Allocatable.CPU), percentText(l.MemRequests, n.Allocatable.Memory))
 }
@@ -265,7 +266,7 @@ func (n *Node) use(m Moment) string {
 		return "no sample of its use"
 	}
 	return fmt.Sprintf("uses %s of its cpu and %s of its memory (sample %s)",
-		percentText(u.CPU, n.Allocatable.CPU), percentText(u.Memory, n.Allocatable.Memory), ago(m.Now, m.Usage.At))
+		percentText(u.CPU, n.Allocatable.CPU), percentText(u.Memory, n.Allocatable.Memory), ago(m.Now, m.Usage.NodesAt))
 }
 
 // otherTaints lists the taints that do not just repeat the node's status.

@@ -57,18 +57,17 @@ func (c *Cluster) rest(ctx context.Context, cost time.Duration) {
 func (c *Cluster) publishOnce(now time.Time) Kinds {
 	changed := Kinds(c.dirty.Swap(0))
 	out := changed & (Metrics | Connection)
-	// Asked before the stores empty their in-trays: what was settled by now is in what is published now.
-	if complete := c.settled(); complete != c.complete {
-		c.complete = complete
-		changed |= Metrics
-	}
-	m := Moment{Now: now, Complete: c.complete, Usage: c.Usage(), Loads: c.loads, Nodes: c.nodeStates}
 	c.moved = 0
+	m := Moment{Now: now, Usage: c.Usage(), Nodes: c.nodeStates}
+	changed |= c.settle()
+	m.RowsRead, m.Complete = c.rowsRead, c.complete
 	if c.pods.publish(m, changed&(Metrics|Nodes), changed&Nodes != 0) {
 		out |= Pods
 	}
-	m.Loads = c.loads
-	if c.nodes.publish(m, changed&Metrics|c.moved&Pods, false) {
+	if c.podsKnown {
+		m.Loads = c.loads
+	}
+	if c.nodes.publish(m, changed&(Metrics|Pods)|c.moved&Pods, false) {
 		out |= Nodes
 	}
 	if c.moved&Nodes != 0 {
@@ -76,6 +75,24 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 		signal(c.wake)
 	}
 	return out
+}
+
+// settle notes which first readings have come to an end, good or bad, and gives the kinds for whose readers that is news.
+// It looks before the stores empty their in-trays: what was settled by now is in what is published now.
+func (c *Cluster) settle() Kinds {
+	pods := c.pods.now()
+	known := c.Scope().All() && (pods.Phase == Live || pods.Phase == Stale)
+	rows := c.nodes.now().settled() && pods.settled()
+	complete := rows && !c.Usage().State.Since.IsZero()
+	var news Kinds
+	if rows != c.rowsRead || complete != c.complete {
+		news |= Metrics
+	}
+	if known != c.podsKnown {
+		news |= Pods
+	}
+	c.podsKnown, c.rowsRead, c.complete = known, rows, complete
+	return news
 }
 
 // untilDue is the time until some row must be judged again.
@@ -94,6 +111,9 @@ func (c *Cluster) untilDue() time.Duration {
 func (c *Cluster) nodeMoved(from, to *Node) {
 	if from != nil && to != nil && from.State() == to.State() {
 		return
+	}
+	if to == nil && c.nodeStates[from.Name].uid != from.UID {
+		return // another node has taken the name
 	}
 	if c.moved&Nodes == 0 {
 		c.nodeStates = maps.Clone(c.nodeStates)

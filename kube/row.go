@@ -43,6 +43,8 @@ type NodeState struct {
 	Silent      bool      // Ready=Unknown: the kubelet does not report, so what its pods say is history
 	SilentSince time.Time // when the node controller declared it
 	Ready       bool
+
+	uid string // of the node: a new one may have the name of an old one
 }
 
 // Use is one sample of CPU and memory.
@@ -53,10 +55,10 @@ type Use struct {
 
 // Usage is one answer of metrics.k8s.io. It is immutable; absent keys mean "no sample", never zero.
 type Usage struct {
-	At    time.Time
-	Nodes map[string]Use // by node name
-	Pods  map[PodKey]Use // sum over the pod's containers
-	State State          // why there is no sample, when there is none
+	NodesAt, PodsAt time.Time      // when they were read
+	Nodes           map[string]Use // by node name
+	Pods            map[PodKey]Use // sum over the pod's containers
+	State           State          // why there is no sample, when there is none
 }
 
 // PodKey names a pod within metrics.k8s.io, which knows no UIDs.
@@ -66,11 +68,15 @@ type PodKey struct{ Namespace, Name string }
 // All of it may be zero, which means "not known".
 type Moment struct {
 	Now      time.Time
-	Complete bool // every first reading has come to an end, good or bad: nothing more comes but changes
+	RowsRead bool // the first readings of nodes and pods have come to an end, good or bad
+	Complete bool // and that of their usage: nothing more comes but changes
 	Usage    *Usage
-	Loads    map[string]Load      // by node name
+	Loads    map[string]Load      // by node name; nil while the pods of every node are not known
 	Nodes    map[string]NodeState // by node name
 }
+
+// Load gives what the pods of a node take of it; false if not all of them are known.
+func (m Moment) Load(node string) (Load, bool) { return m.Loads[node], m.Loads != nil }
 
 // NodeUse gives the newest sample of a node.
 func (m Moment) NodeUse(name string) (Use, bool) {

@@ -20,8 +20,12 @@ func (p Phase) String() string {
 
 // State is a Phase with its evidence.
 type State struct {
-	Phase Phase
-	Since time.Time // when the phase began; for Stale the time of the last contact
-	Err   error     // why it is not Live; its text is sanitised
-	Seen  int       // rows read so far, while Loading
+	Phase   Phase
+	Since   time.Time // when the phase began; for Stale when the rows were last known to be true
+	Err     error     // why it is not Live; Explain makes words of it that are fit to be shown
+	Seen    int       // rows read so far, while Loading
+	Missing error     // why some of the namespaces that are looked at are not among the rows, nil if all are
 }
+
+// settled reports whether the first listing has come to an end, good or bad.
+func (s State) settled() bool { return s.Phase != Loading || s.Err != nil }

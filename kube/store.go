@@ -1,7 +1,9 @@
 package kube
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -10,7 +12,6 @@ import (
 // goroutine; the publisher alone moves it into rows and from there into the feeds. So no event waits for a sort, and no
 // sort waits for an event.
 type store[R Row] struct {
-	kind  Kinds
 	judge func(R, Moment) (rank uint8, sev Severity, until time.Time)
 	moved func(from, to R) // told of every change of a row, by the publisher; the zero R stands for "none"
 	wake  func()
@@ -49,9 +50,9 @@ type sweep struct {
 	seen      map[string]struct{} // UIDs
 }
 
-func newStore[R Row](kind Kinds, wake func(), judge func(R, Moment) (uint8, Severity, time.Time)) *store[R] {
+func newStore[R Row](wake func(), judge func(R, Moment) (uint8, Severity, time.Time)) *store[R] {
 	return &store[R]{
-		kind: kind, judge: judge, wake: wake, moved: func(R, R) {},
+		judge: judge, wake: wake, moved: func(R, R) {},
 		in:     inTray[R]{rows: map[string]R{}},
 		states: map[string]State{},
 		rows:   map[string]slot[R]{},
@@ -80,9 +81,16 @@ func (s *store[R]) remove(uid string) {
 	s.wake()
 }
 
-// sweep removes every row of the namespace ("" for all) that was known before and is not in seen.
+// sweep removes every row of the namespace ("" for all) that was known before and is not in seen, one that is still in
+// the in-tray too.
 func (s *store[R]) sweep(namespace string, seen map[string]struct{}) {
+	var none R
 	s.mu.Lock()
+	for uid, row := range s.in.rows {
+		if _, ok := seen[uid]; !ok && row != none && (namespace == "" || row.Ref().Namespace == namespace) {
+			s.in.rows[uid] = none
+		}
+	}
 	s.in.sweeps = append(s.in.sweeps, sweep{namespace, seen})
 	s.mu.Unlock()
 	s.wake()
@@ -97,7 +105,14 @@ func (s *store[R]) setState(namespace string, st State) {
 	s.wake()
 }
 
-// forget drops the informer of one namespace from the state; its rows stay until they are swept.
+// expect says that namespaces are going to be read: until they have been, nothing is complete.
+func (s *store[R]) expect(namespaces ...string) {
+	for _, ns := range namespaces {
+		s.setState(ns, State{Phase: Loading, Since: time.Now()})
+	}
+}
+
+// forget drops a namespace from the state; its rows stay until they are swept.
 func (s *store[R]) forget(namespace string) {
 	s.mu.Lock()
 	delete(s.states, namespace)
@@ -113,12 +128,11 @@ func (s *store[R]) size() int {
 	return max(len(s.in.rows), s.state.Seen)
 }
 
-// settled reports whether the first listing has come to an end, good or bad.
-func (s *store[R]) settled() bool {
+// now is the state as the informers have last told it.
+func (s *store[R]) now() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := merge(s.states, 0)
-	return st.Phase != Loading || st.Err != nil
+	return merge(s.states, 0)
 }
 
 // publish brings rows and feeds up to date and says whether any reader can see something new. rejudge asks for a new
@@ -246,12 +260,15 @@ func (s *store[R]) nextDue() time.Time {
 }
 
 // merge makes one state of those of several informers: the worst that an operator must know of, except that a namespace
-// that is denied does not hide those that are not.
+// that is denied does not hide those that are not. That it is missing is said.
 func merge(states map[string]State, seen int) State {
 	var out State
+	var missing error
 	first, denied := true, 0
-	for _, st := range states {
+	for _, ns := range slices.Sorted(maps.Keys(states)) {
+		st := states[ns]
 		if st.Phase == Denied || st.Phase == Failed {
+			missing = cmp.Or(missing, st.Err)
 			denied++
 			if denied < len(states) {
 				continue
@@ -260,6 +277,9 @@ func merge(states map[string]State, seen int) State {
 		if first || worse(st, out) {
 			out, first = st, false
 		}
+	}
+	if denied < len(states) {
+		out.Missing = missing
 	}
 	out.Seen = seen
 	return out

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ type thing struct {
 	ripe    time.Time
 }
 
-func (t *thing) Ref() Ref                 { return Ref{Kind: Pods, Namespace: t.ns, Name: t.uid, UID: t.uid} }
+func (t *thing) Ref() Ref                           { return Ref{Kind: Pods, Namespace: t.ns, Name: t.uid, UID: t.uid} }
 func (t *thing) Matches(word string, _ Moment) bool { return strings.Contains(t.uid, word) }
 
 func judgeThing(t *thing, m Moment) (uint8, Severity, time.Time) {
@@ -42,7 +43,7 @@ func rows[R Row](s *Snapshot[R]) []string {
 // with one that is made from scratch.
 func TestSnapshotIsWhatSortingEverythingGives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := newStore(Pods, func() {}, judgeThing)
+		s := newStore(func() {}, judgeThing)
 		f := s.open(func() {})
 		keep := func(*thing, Moment) bool { return true }
 		odd := func(r *thing, _ Moment) bool { return r.n%2 == 1 }
@@ -67,8 +68,7 @@ func TestSnapshotIsWhatSortingEverythingGives(t *testing.T) {
 				s.remove(id)
 			},
 			"sweep": func(t *rapid.T) {
-				// A listing of one namespace that lacks some of its objects. Sweeps see what was published before.
-				s.publish(Moment{Now: now}, 0, false)
+				// A listing of one namespace that lacks some of its objects.
 				ns := "ns" + rapid.StringMatching("[0-3]").Draw(t, "namespace")
 				seen := map[string]struct{}{}
 				for id, r := range model {
@@ -121,7 +121,7 @@ func TestSnapshotIsWhatSortingEverythingGives(t *testing.T) {
 }
 
 func TestSnapshotsAreNeverWrittenAfterTheyWerePublished(t *testing.T) {
-	s := newStore(Pods, func() {}, judgeThing)
+	s := newStore(func() {}, judgeThing)
 	f := s.open(func() {})
 	f.SetQuery(Query[*thing]{Tie: byUID})
 	s.put(&thing{uid: "a"}, &thing{uid: "b"}, &thing{uid: "c"})
@@ -142,7 +142,7 @@ func TestSnapshotsAreNeverWrittenAfterTheyWerePublished(t *testing.T) {
 }
 
 func TestNothingIsPublishedWhenNothingChanged(t *testing.T) {
-	s := newStore(Pods, func() {}, judgeThing)
+	s := newStore(func() {}, judgeThing)
 	f := s.open(func() {})
 	f.SetQuery(Query[*thing]{Tie: byUID})
 	s.put(&thing{uid: "a"})
@@ -157,7 +157,7 @@ func TestNothingIsPublishedWhenNothingChanged(t *testing.T) {
 }
 
 func TestRowsAreJudgedAgainWhenTheirTimeComes(t *testing.T) {
-	s := newStore(Pods, func() {}, judgeThing)
+	s := newStore(func() {}, judgeThing)
 	f := s.open(func() {})
 	f.SetQuery(Query[*thing]{Tie: byUID})
 	ripe := time.Unix(100, 0)
@@ -176,7 +176,7 @@ func TestRowsAreJudgedAgainWhenTheirTimeComes(t *testing.T) {
 }
 
 func TestDeniedNamespaceDoesNotHideTheOthers(t *testing.T) {
-	live, denied := State{Phase: Live}, State{Phase: Denied}
+	live, denied := State{Phase: Live}, State{Phase: Denied, Err: errors.New("no")}
 	for _, c := range []struct {
 		states map[string]State
 		want   Phase
@@ -187,8 +187,9 @@ func TestDeniedNamespaceDoesNotHideTheOthers(t *testing.T) {
 		{map[string]State{"a": {Phase: Loading}, "b": {Phase: Stale}}, Loading},
 		{map[string]State{}, Loading},
 	} {
-		if got := merge(c.states, 0).Phase; got != c.want {
-			t.Errorf("merge(%v) = %v, want %v", c.states, got, c.want)
+		got := merge(c.states, 0)
+		if missing := len(c.states) == 2 && c.states["b"] == denied && c.states["a"] == live; got.Phase != c.want || (got.Missing != nil) != missing {
+			t.Errorf("merge(%v) = %v without %v, want %v", c.states, got.Phase, got.Missing, c.want)
 		}
 	}
 }

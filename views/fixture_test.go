@@ -208,8 +208,8 @@ func beside() kube.Moment {
 	return kube.Moment{
 		Now: noon, Complete: true,
 		Usage: &kube.Usage{
-			At:    noon.Add(-10 * time.Second),
-			Nodes: map[string]kube.Use{"worker-01": {CPU: 4000, Memory: 8 << 30}, "worker-02": {CPU: 800, Memory: 16 << 30}},
+			NodesAt: noon.Add(-10 * time.Second),
+			Nodes:   map[string]kube.Use{"worker-01": {CPU: 4000, Memory: 8 << 30}, "worker-02": {CPU: 800, Memory: 16 << 30}},
 			Pods: map[kube.PodKey]kube.Use{
 				{Namespace: "shop", Name: "web-a"}: {CPU: 30, Memory: 100 << 20}, {Namespace: "shop", Name: "web-b"}: {CPU: 300, Memory: 90 << 20},
 			},

@@ -214,8 +214,8 @@ func TestDetailsOfANodeAddUp(t *testing.T) {
 	equal(t, d.Copy, "worker-02")
 	for name, want := range map[string]string{
 		"status": "Ready", "pods": "3 of 110", "DiskPressure": "True : kubelet has disk pressure",
-		"cpu":    "800m used (10%), 2000m requested (25%), 0m limits (0%) of 8000m",
-		"memory": "16Gi used (50%), 1024Mi requested (3%), 0 limits (0%) of 32Gi",
+		"cpu":    "800m used (10%) of 8000m, 2000m requested (25%), 0m limits (0%)",
+		"memory": "16Gi used (50%) of 32Gi, 1024Mi requested (3%), 0 limits (0%)",
 		"age":    "2026-09-20 12:00, 61d ago", "roles": "worker", "uid": "uid-worker-02",
 	} {
 		found := false

@@ -3,6 +3,7 @@ package views
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,9 +53,7 @@ func NodeColumns() []table.Column[*kube.Node] {
 				return table.Cell{Text: n.ConditionsText(), Token: severityToken(n.Severity(m))}
 			}},
 		{ID: "pods", Title: "PODS", Min: 6, Right: true, Drop: 3,
-			Cell: func(n *kube.Node, m kube.Moment) table.Cell {
-				return plain(fmt.Sprintf("%d/%d", m.Loads[n.Name].Pods, n.Allocatable.Pods))
-			}},
+			Cell: func(n *kube.Node, m kube.Moment) table.Cell { return plain(nodePods(n, m)) }},
 		{ID: "cpu", Title: "CPU u/r", Min: 7, Right: true, Drop: 4,
 			Cell: func(n *kube.Node, m kube.Moment) table.Cell { return plain(nodeCPU(n, m)) }},
 		{ID: "memory", Title: "MEM u/r", Min: 7, Right: true, Drop: 4,
@@ -94,23 +93,34 @@ func taints(n *kube.Node) string {
 	return dash(strings.Join(words, ", "))
 }
 
+// nodePods is how many pods are on a node, of how many.
+func nodePods(n *kube.Node, m kube.Moment) string {
+	pods := "-"
+	if l, ok := m.Load(n.Name); ok {
+		pods = strconv.Itoa(l.Pods)
+	}
+	return fmt.Sprintf("%s/%d", pods, n.Allocatable.Pods)
+}
+
 // nodeCPU is what is used and what is requested, in percent of what can be given.
 func nodeCPU(n *kube.Node, m kube.Moment) string {
-	use, ok := m.NodeUse(n.Name)
-	return usedRequested(use.CPU, ok, m.Loads[n.Name].CPURequests, n.Allocatable.CPU)
+	use, sampled := m.NodeUse(n.Name)
+	load, counted := m.Load(n.Name)
+	return share(use.CPU, sampled, n.Allocatable.CPU) + "/" + share(load.CPURequests, counted, n.Allocatable.CPU)
 }
 
 func nodeMemory(n *kube.Node, m kube.Moment) string {
-	use, ok := m.NodeUse(n.Name)
-	return usedRequested(use.Memory, ok, m.Loads[n.Name].MemRequests, n.Allocatable.Memory)
+	use, sampled := m.NodeUse(n.Name)
+	load, counted := m.Load(n.Name)
+	return share(use.Memory, sampled, n.Allocatable.Memory) + "/" + share(load.MemRequests, counted, n.Allocatable.Memory)
 }
 
-func usedRequested(used int64, known bool, requested, allocatable int64) string {
-	u := "-"
-	if known {
-		u = text.Percent(used, allocatable)
+// share is a part in percent, "-" if it is not known.
+func share(part int64, known bool, of int64) string {
+	if !known {
+		return "-"
 	}
-	return u + "/" + text.Percent(requested, allocatable)
+	return text.Percent(part, of)
 }
 
 func nodeOrders() []order[*kube.Node] {
@@ -183,7 +193,7 @@ func nodeStrip(n *kube.Node, m kube.Moment) Strip {
 }
 
 func nodeDetails(n *kube.Node, m kube.Moment) []Fact {
-	load := m.Loads[n.Name]
+	load, counted := m.Load(n.Name)
 	use, known := m.NodeUse(n.Name)
 	facts := []Fact{
 		{"status", n.StatusText(), n.Severity(m)},
@@ -197,9 +207,11 @@ func nodeDetails(n *kube.Node, m kube.Moment) []Fact {
 		Fact{"roles", n.Roles, kube.OK},
 		Fact{"taints", taints(n), kube.OK},
 		Fact{"zone", dash(n.Zone), kube.OK},
-		Fact{"pods", fmt.Sprintf("%d of %d", load.Pods, n.Allocatable.Pods), kube.OK},
-		Fact{"cpu", budget(use.CPU, known, load.CPURequests, load.CPULimits, n.Allocatable.CPU, text.Millicores), kube.OK},
-		Fact{"memory", budget(use.Memory, known, load.MemRequests, load.MemLimits, n.Allocatable.Memory, text.Bytes), kube.OK},
+		Fact{"pods", strings.Replace(nodePods(n, m), "/", " of ", 1), kube.OK},
+		Fact{"cpu", budget(use.CPU, known, n.Allocatable.CPU, text.Millicores) +
+			promised(load.CPURequests, load.CPULimits, counted, n.Allocatable.CPU, text.Millicores), kube.OK},
+		Fact{"memory", budget(use.Memory, known, n.Allocatable.Memory, text.Bytes) +
+			promised(load.MemRequests, load.MemLimits, counted, n.Allocatable.Memory, text.Bytes), kube.OK},
 		Fact{"age", absolute(n.Created, m.Now), kube.OK},
 		Fact{"version", n.Version, kube.OK},
 		Fact{"internal-ip", dash(n.InternalIP), kube.OK},
@@ -211,14 +223,20 @@ func nodeDetails(n *kube.Node, m kube.Moment) []Fact {
 	)
 }
 
-// budget says what is used, requested and limited of what can be given. More than everything is said to be so.
-func budget(used int64, known bool, requests, limits, of int64, unit func(int64) string) string {
-	use := "use not known"
-	if known {
-		use = unit(used) + " used (" + text.Percent(used, of) + "%)"
+// budget says what is used of what can be given.
+func budget(used int64, known bool, of int64, unit func(int64) string) string {
+	if !known {
+		return "use not known of " + unit(of)
 	}
-	s := fmt.Sprintf("%s, %s requested (%s%%), %s limits (%s%%) of %s", use,
-		unit(requests), text.Percent(requests, of), unit(limits), text.Percent(limits, of), unit(of))
+	return unit(used) + " used (" + text.Percent(used, of) + "%) of " + unit(of)
+}
+
+// promised says what the pods of a node have asked for, and what they may take. More than everything is said to be so.
+func promised(requests, limits int64, counted bool, of int64, unit func(int64) string) string {
+	if !counted {
+		return ", requests not known"
+	}
+	s := fmt.Sprintf(", %s requested (%s%%), %s limits (%s%%)", unit(requests), text.Percent(requests, of), unit(limits), text.Percent(limits, of))
 	if limits > of {
 		s += ", overcommitted"
 	}

@@ -132,21 +132,19 @@ func nodeFields() []field[*kube.Node] {
 		{key: "roles", title: "ROLES", in: FormatTable, text: func(n *kube.Node, _ kube.Moment) string { return n.Roles }},
 		{key: "age", title: "AGE", in: FormatTable, text: func(n *kube.Node, m kube.Moment) string { return text.Age(m.Now, n.Created) }},
 		{key: "version", title: "VERSION", in: FormatTable, text: func(n *kube.Node, _ kube.Moment) string { return n.Version }},
-		{key: "for", title: "FOR", in: FormatTable, text: func(n *kube.Node, m kube.Moment) string { return text.Age(m.Now, n.For()) }},
+		{key: "for", title: "FOR", in: FormatTable, text: func(n *kube.Node, m kube.Moment) string { return since(m.Now, n.For()) }},
 		{key: "conditions", title: "CONDITIONS", in: FormatTable, text: func(n *kube.Node, _ kube.Moment) string { return n.ConditionsText() }},
 		{key: "pods", title: "PODS", in: FormatTable,
-			text: func(n *kube.Node, m kube.Moment) string {
-				return fmt.Sprintf("%d/%d", m.Loads[n.Name].Pods, n.Allocatable.Pods)
-			},
-			value: func(n *kube.Node, m kube.Moment) any { return m.Loads[n.Name].Pods }},
+			text:  nodePods,
+			value: counted(func(l kube.Load) any { return l.Pods })},
 		{key: "podsAllocatable", value: func(n *kube.Node, _ kube.Moment) any { return n.Allocatable.Pods }},
 		{key: "cpu", title: "CPU u/r", in: FormatTable, text: nodeCPU,
 			value: known(use, func(u kube.Use) int64 { return u.CPU })},
-		{key: "cpuRequests", value: func(n *kube.Node, m kube.Moment) any { return m.Loads[n.Name].CPURequests }},
+		{key: "cpuRequests", value: counted(func(l kube.Load) any { return l.CPURequests })},
 		{key: "cpuAllocatable", value: func(n *kube.Node, _ kube.Moment) any { return n.Allocatable.CPU }},
 		{key: "memory", title: "MEM u/r", in: FormatTable, text: nodeMemory,
 			value: known(use, func(u kube.Use) int64 { return u.Memory })},
-		{key: "memoryRequests", value: func(n *kube.Node, m kube.Moment) any { return m.Loads[n.Name].MemRequests }},
+		{key: "memoryRequests", value: counted(func(l kube.Load) any { return l.MemRequests })},
 		{key: "memoryAllocatable", value: func(n *kube.Node, _ kube.Moment) any { return n.Allocatable.Memory }},
 		{key: "zone", title: "ZONE", in: FormatWide, text: func(n *kube.Node, _ kube.Moment) string { return dash(n.Zone) }},
 		{key: "internalIP", title: "INTERNAL-IP", in: FormatWide, text: func(n *kube.Node, _ kube.Moment) string { return none(n.InternalIP) }},
@@ -211,6 +209,17 @@ func known[R kube.Row](use func(R, kube.Moment) (kube.Use, bool), of func(kube.U
 			return nil
 		}
 		return of(u)
+	}
+}
+
+// counted gives what the pods of a node take for scripts, null while not all of them are known.
+func counted(of func(kube.Load) any) func(*kube.Node, kube.Moment) any {
+	return func(n *kube.Node, m kube.Moment) any {
+		l, ok := m.Load(n.Name)
+		if !ok {
+			return nil
+		}
+		return of(l)
 	}
 }
 

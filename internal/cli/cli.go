@@ -157,7 +157,7 @@ func (p *program) report(err error) int {
 			p.logStacks()
 		}
 		return signal.Code
-	case errors.Is(err, syscall.EIO):
+	case errors.Is(err, syscall.EIO) && p.terminal.Load() != nil:
 		return exitHupUp
 	case errors.As(err, &ours):
 		return p.say(ours.sentence, ours.next, ours.code)

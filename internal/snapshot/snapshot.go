@@ -16,6 +16,9 @@ import (
 // samplesWait is how long complete rows wait for what metrics.k8s.io says of them.
 const samplesWait = time.Second
 
+// patience is how many heartbeats in a row may be lost before nothing is waited for any more.
+const patience = 2
+
 // Options say what is printed.
 type Options struct {
 	Pane   string // nodes or pods
@@ -72,20 +75,20 @@ func note(w io.Writer, c *kube.Cluster, rows int, pane string, filter views.Filt
 	}
 }
 
-// collect waits until the rows are complete and their samples are there, or are known not to come.
+// collect waits until the rows are complete, and those of the other kind that they are seen beside; their samples are
+// waited for only a short time.
 func collect[R kube.Row](ctx context.Context, c *kube.Cluster, feed *kube.Feed[R], q kube.Query[R]) ([]R, kube.Moment, error) {
-	feed.SetQuery(q)
+	asked := feed.SetQuery(q)
 	var enough <-chan time.Time
 	for {
 		s := feed.Load()
-		switch {
-		case s.State.Phase == kube.Denied || s.State.Phase == kube.Failed:
-			return nil, kube.Moment{}, s.State.Err
-		case s.State.Phase == kube.Loading && s.State.Err != nil:
-			return nil, kube.Moment{}, s.State.Err
-		case s.State.Phase == kube.Live && s.Moment.Complete:
+		switch err := unreadable(s.State, c.Health()); {
+		case err != nil:
+			return nil, kube.Moment{}, err
+		case s.Query != asked || s.State.Phase != kube.Live || !s.Moment.RowsRead: // not yet
+		case s.Moment.Complete:
 			return all(s), now(s.Moment), nil
-		case s.State.Phase == kube.Live && enough == nil:
+		case enough == nil:
 			enough = time.After(samplesWait)
 		}
 		select {
@@ -97,6 +100,19 @@ func collect[R kube.Row](ctx context.Context, c *kube.Cluster, feed *kube.Feed[R
 			c.Notifier().Take()
 		}
 	}
+}
+
+// unreadable gives the reason for which the rows will not be complete, nil while they may.
+func unreadable(s kube.State, h kube.Health) error {
+	switch {
+	case s.Missing != nil:
+		return s.Missing
+	case s.Phase != kube.Live && s.Err != nil:
+		return s.Err
+	case s.Phase == kube.Loading && s.Seen == 0 && !h.Up && h.Tries >= patience:
+		return h.Err
+	}
+	return nil
 }
 
 // now puts the hands of a moment to the present, for ages.

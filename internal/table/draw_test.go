@@ -21,7 +21,7 @@ type node struct {
 	severity                                           kube.Severity
 }
 
-func (n *node) Ref() kube.Ref            { return kube.Ref{Kind: kube.Nodes, Name: n.name, UID: n.name} }
+func (n *node) Ref() kube.Ref                           { return kube.Ref{Kind: kube.Nodes, Name: n.name, UID: n.name} }
 func (n *node) Matches(word string, _ kube.Moment) bool { return strings.Contains(n.name, word) }
 
 func newNodes() *Model[*node] {

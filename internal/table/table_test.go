@@ -20,7 +20,7 @@ type pod struct {
 	severity                           kube.Severity
 }
 
-func (p *pod) Ref() kube.Ref            { return p.ref }
+func (p *pod) Ref() kube.Ref                           { return p.ref }
 func (p *pod) Matches(word string, _ kube.Moment) bool { return strings.Contains(p.ref.Name, word) }
 
 func severityOf(p *pod, _ kube.Moment) kube.Severity { return p.severity }

@@ -173,7 +173,7 @@ func (s *Server) Silent() {
 // Answer is a server that answers requests whose path ends in one of the suffixes with an error; all of them if there is
 // no suffix.
 func Answer(status metav1.Status, suffixes ...string) Fault {
-	status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+	status.TypeMeta, status.Status = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, metav1.StatusFailure
 	return func(r *http.Request) (*http.Response, bool, error) {
 		meant := func(suffix string) bool { return strings.HasSuffix(r.URL.Path, suffix) }
 		if len(suffixes) > 0 && !slices.ContainsFunc(suffixes, meant) {
