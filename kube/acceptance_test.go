@@ -300,7 +300,7 @@ func TestPodFactsForFilters(t *testing.T) { // AC-P1, AC-P12, AC-P14, AC-P16
 	equal(t, string(rune(pods["too-big"].QoS)), "B")
 	equal(t, pods["too-big-long-ago"].QoS, BestEffort)
 	equal(t, pods["static-web"].Mirror && !pods["static-web"].Bare, true)
-	equal(t, pods["weave-net-gjxxp"].DaemonSet, true)
+	equal(t, pods["weave-net-gjxxp"].OwnerKind, "DaemonSet")
 	equal(t, pods["node-debugger-mynode-pdx84"].Bare && pods["node-debugger-mynode-pdx84"].Completed(), true)
 	equal(t, pods["nginx-guaranteed"].IP, "10.88.0.3")
 	equal(t, pods["nginx-guaranteed"].OwnerKind+"/"+pods["nginx-guaranteed"].OwnerName, "ReplicaSet/nginx-67d4bdd6f5")

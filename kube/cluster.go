@@ -81,12 +81,12 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 
 func judgeNode(n *Node, m Moment) (uint8, Severity, time.Time) {
 	rank, until := n.Badness(m)
-	return rank, n.Severity(m), until
+	return rank, nodeSeverity(rank), until
 }
 
 func judgePod(p *Pod, m Moment) (uint8, Severity, time.Time) {
 	rank, until := p.Badness(m)
-	return rank, p.Severity(m), until
+	return rank, podSeverity(rank), until
 }
 
 // Context is the name of the kubeconfig context, not sanitised.

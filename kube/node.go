@@ -24,7 +24,6 @@ type Node struct {
 	Kernel     string // with the architecture, as kubectl has it: 6.1.0-28-amd64 (amd64)
 	Runtime    string // container runtime with its version: containerd://2.1.4
 	Zone       string // label topology.kubernetes.io/zone, or its predecessor
-	PodCIDRs   []string
 
 	Ready    NodeCondition   // Type is "" if the node has no such condition
 	Problems []NodeCondition // all other conditions that are not as on a healthy node, in the order of the API
@@ -82,9 +81,6 @@ func NewNode(node *corev1.Node) *Node {
 	}
 	if len(node.Status.Allocatable) == 0 {
 		n.Allocatable = n.Capacity
-	}
-	for _, cidr := range node.Spec.PodCIDRs {
-		n.PodCIDRs = append(n.PodCIDRs, clean(cidr))
 	}
 	n.setConditions(node.Status.Conditions)
 	n.setTaints(node.Spec.Taints)

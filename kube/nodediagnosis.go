@@ -52,6 +52,10 @@ func (n *Node) Badness(m Moment) (rank uint8, until time.Time) {
 // Severity says how the node is shown.
 func (n *Node) Severity(m Moment) Severity {
 	rank, _ := n.Badness(m)
+	return nodeSeverity(rank)
+}
+
+func nodeSeverity(rank uint8) Severity {
 	switch {
 	case rank >= nodeNotReady:
 		return Bad

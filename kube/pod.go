@@ -48,7 +48,6 @@ type Pod struct {
 	NeverReady bool // the condition Ready has been False since the kubelet took the pod
 	Scheduled  bool // bound to a node
 	Mirror     bool // a static pod's image in the API: the API cannot delete it
-	DaemonSet  bool // owned by a DaemonSet of apps/v1
 	Bare       bool // nobody makes it again: no controller, not static
 }
 
@@ -145,9 +144,6 @@ func (p *Pod) ReadinessGates() string {
 // NominatedNode is the node that the scheduler means to bind the pod to, "" if none.
 func (p *Pod) NominatedNode() string { return p.why().NominatedNode }
 
-// StatusReason is status.reason, such as Evicted or NodeLost, "" if there is none.
-func (p *Pod) StatusReason() string { return p.why().StatusReason }
-
 // history reports whether the pod says only what it said before its node fell silent.
 func (p *Pod) history(m Moment) bool { return !p.Terminal() && m.Nodes[p.Node].Silent }
 
@@ -159,7 +155,6 @@ func (p *Pod) setOwner(pod *corev1.Pod) {
 		return
 	}
 	p.OwnerKind, p.OwnerName = shared(owner.Kind), shared(owner.Name)
-	p.DaemonSet = owner.Kind == "DaemonSet" && owner.APIVersion == "apps/v1"
 }
 
 // setReadiness reads the condition Ready. A kubelet sets it to False the moment that it takes a pod, which is when it

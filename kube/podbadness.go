@@ -47,6 +47,10 @@ func (p *Pod) Badness(m Moment) (rank uint8, until time.Time) {
 // Severity says how the pod is shown.
 func (p *Pod) Severity(m Moment) Severity {
 	rank, _ := p.Badness(m)
+	return podSeverity(rank)
+}
+
+func podSeverity(rank uint8) Severity {
 	switch {
 	case rank >= podInit:
 		return Bad

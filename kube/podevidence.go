@@ -34,7 +34,6 @@ type Evidence struct {
 	Step       int32 // its place among the init containers, from 1; 0 for an app container or a sidecar that has started
 	Steps      int32 // init containers in all, if Step is set
 	Exited     bool  // it has an exit to tell of: ExitReason to Signal are set
-	Now        bool  // that exit is its present state, not that of an earlier run
 	Starting   bool  // its startup probe has not passed yet
 	Sandboxed  bool  // the pod has its sandbox and network (PodReadyToStartContainers, KEP-3085)
 }
@@ -122,7 +121,7 @@ func (e *Evidence) container(pod *corev1.Pod, c *corev1.ContainerStatus, step in
 		e.Image = shared(imageOf(spec, c))
 	}
 	t := c.State.Terminated
-	if e.Now = t != nil; !e.Now {
+	if t == nil {
 		t = c.LastTerminationState.Terminated
 	}
 	if t != nil {

@@ -24,8 +24,8 @@ func TestRowKeepsTheWideColumns(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pod := stamped(gen.Draw(t, "pod"), noon)
 		p := NewPod(pod)
-		if p.NominatedNode() != pod.Status.NominatedNodeName || p.StatusReason() != pod.Status.Reason {
-			t.Errorf("got %q and %q", p.NominatedNode(), p.StatusReason())
+		if p.NominatedNode() != pod.Status.NominatedNodeName || p.why().StatusReason != pod.Status.Reason {
+			t.Errorf("got %q and %q", p.NominatedNode(), p.why().StatusReason)
 		}
 	})
 	for _, phase := range []corev1.PodPhase{corev1.PodRunning, corev1.PodSucceeded, corev1.PodPending} {
@@ -33,7 +33,7 @@ func TestRowKeepsTheWideColumns(t *testing.T) {
 		pod.Status.Phase, pod.Status.NominatedNodeName = phase, "worker-07"
 		equal(t, NewPod(pod).NominatedNode(), "worker-07")
 		pod.Status.NominatedNodeName, pod.Status.Reason = "", "NodeLost"
-		equal(t, NewPod(pod).StatusReason(), "NodeLost")
+		equal(t, NewPod(pod).why().StatusReason, "NodeLost")
 	}
 }
 
