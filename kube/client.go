@@ -172,7 +172,7 @@ func (c *Cluster) LogIn(ctx context.Context) error {
 	if exec := c.config.ExecProvider; exec != nil { // the authenticator looks at it whenever it runs the plugin
 		exec.StdinUnavailable, exec.StdinUnavailableMessage = true, "the terminal shows ktriage"
 	}
-	if err == nil || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || context.Cause(ctx) == errSilent {
+	if err == nil || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || errors.Is(context.Cause(ctx), errSilent) {
 		return nil
 	}
 	return fmt.Errorf("log in: %w", err)

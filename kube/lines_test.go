@@ -41,11 +41,11 @@ func TestHeartTellsALineThatIsDeadFromOneThatIsBusy(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				broken := make(chan error, 1)
+				broken := make(chan struct{})
 				go func() {
 					for b := make([]byte, 4096); ; {
 						if _, err := conn.Read(b); err != nil {
-							broken <- err
+							close(broken)
 							return
 						}
 					}
