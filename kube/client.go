@@ -42,7 +42,7 @@ type Options struct {
 type Identity struct {
 	User     string // as the server knows us; the kubeconfig's name for us until it has answered
 	MayWrite bool   // may delete pods where we look: the mark of an operator
-	Known    bool   // the server has answered
+	Known    bool   // the server has said whether we may
 }
 
 // Scope is what of the cluster is looked at.
@@ -198,18 +198,42 @@ func (c *Cluster) Probe(ctx context.Context) error {
 	}
 	id := *c.identity.Load()
 	if err == nil {
-		id.User, id.Known = text.Clean(self.Status.UserInfo.Username), true
+		id.User = text.Clean(self.Status.UserInfo.Username)
 	}
 	if err := c.CheckNamespaces(ctx); err != nil {
 		return err
 	}
-	id.MayWrite = false
+	may := false
 	for _, ns := range c.Scope().Namespaces {
-		id.MayWrite = id.MayWrite || c.allowed(ctx, "delete", "pods", ns)
+		allowed, err := c.allowed(ctx, "delete", "pods", ns)
+		if err != nil {
+			return err
+		}
+		may = may || allowed
 	}
+	id.MayWrite, id.Known = may, true
 	c.identity.Store(&id)
 	c.touch(Connection)
 	return nil
+}
+
+// probeAgain is how long after a failed probe the next one is sent.
+const probeAgain = 5 * time.Second
+
+// KeepProbing probes until the server has answered, and gives an error only if there is no point in going on: the server
+// refuses our credentials, or a namespace does not exist.
+func (c *Cluster) KeepProbing(ctx context.Context) error {
+	for {
+		err := c.Probe(ctx)
+		if err == nil || Explain(err).Code > ExitError {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(probeAgain):
+		}
+	}
 }
 
 // CheckNamespaces gives an error if the server says for certain that one of the namespaces that are looked at does not
@@ -227,11 +251,14 @@ func (c *Cluster) CheckNamespaces(ctx context.Context) error {
 	return nil
 }
 
-// allowed asks the server whether we may do something; not knowing counts as no.
-func (c *Cluster) allowed(ctx context.Context, verb, resource, namespace string) bool {
+// allowed asks the server whether we may do something. One that does not know the question, or forbids it, is taken for no.
+func (c *Cluster) allowed(ctx context.Context, verb, resource, namespace string) (bool, error) {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Resource: resource, Namespace: namespace},
 	}}
 	answer, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
-	return err == nil && answer.Status.Allowed
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
+		return false, fmt.Errorf("ask the API server what we may do: %w", err)
+	}
+	return err == nil && answer.Status.Allowed, nil
 }

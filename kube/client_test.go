@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"ktriage/kube"
+	"ktriage/kube/kubetest"
 )
 
 func withStop(t *testing.T) (ctx context.Context, stop func()) {
@@ -56,6 +57,29 @@ func TestLogInDoesNotWaitForAServerThatIsSilent(t *testing.T) {
 		}
 		if took := time.Since(began); took < time.Second || took > 15*time.Second {
 			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestWhatWeMayDoIsNotKnownUntilTheServerHasSaidIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := withStop(t)
+		defer stop()
+		server := kubetest.New()
+		server.Fail(kubetest.Answer(unavailable, "/selfsubjectaccessreviews"))
+		cluster := kube.New(server.Clients(), "prod", "", []string{""}, nil)
+		ended := make(chan error, 1)
+		go func() { ended <- cluster.KeepProbing(ctx) }()
+		<-time.After(time.Minute)
+		if id := cluster.Identity(); id.Known {
+			t.Errorf("known without an answer: %+v", id)
+		}
+		server.Fail(nil)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if id := cluster.Identity(); !id.Known || !id.MayWrite || id.User != kubetest.User {
+			t.Errorf("identity = %+v", id)
 		}
 	})
 }

@@ -228,7 +228,7 @@ func (c *Cluster) narrow(ctx context.Context, err error) {
 	}
 	c.touch(Connection)
 	safe.Go("probe", func() {
-		if err := c.Probe(ctx); apierrors.IsNotFound(err) {
+		if err := c.KeepProbing(ctx); apierrors.IsNotFound(err) {
 			c.scope.Store(&Scope{Namespaces: []string{c.fallback}, Limited: err})
 			c.touch(Connection)
 		}
@@ -244,7 +244,7 @@ func (c *Cluster) widen(ctx context.Context) {
 	c.pods.expect(metav1.NamespaceAll)
 	c.pods.forget(c.fallback)
 	c.touch(Connection)
-	safe.Go("probe", func() { _ = c.Probe(ctx) }) // what we may do now; until it is known, what we could do before stands
+	safe.Go("probe", func() { _ = c.KeepProbing(ctx) }) // what we may do now; until it is known, what we could do before stands
 }
 
 // woken is called by stores when something came in.
