@@ -66,6 +66,25 @@ func TestUserOfOneNamespaceStartsAndWorksThere(t *testing.T) {
 	}
 }
 
+func TestRightsThatComeLaterAreTakenUp(t *testing.T) {
+	config := incident.user(t, "promoted", "shop", "--verb=get,list,watch", "--resource=pods")
+	s := open(t, config, 120, 40, "pods")
+	s.Shows("shop (all you may list)")
+	incident.kubectl(t, "create", "clusterrolebinding", "promoted", "--clusterrole=cluster-admin", "--serviceaccount=shop:promoted")
+	t.Cleanup(func() { incident.kubectl(t, "delete", "clusterrolebinding", "promoted") })
+	s.Await("all ns", func(screen string) bool {
+		if strings.Contains(screen, "all ns") {
+			return true
+		}
+		s.Press("\x12") // ctrl+r; the server may not have read the binding yet
+		return false
+	})
+	s.Shows("kube-system/")
+	s.Shows("read-write")
+	s.Press("q")
+	s.End(0)
+}
+
 func TestUserWithoutAnyRightSeesASentence(t *testing.T) {
 	config := incident.user(t, "nobody", "shop")
 	s := open(t, config, 120, 40, "pods")
