@@ -2,13 +2,12 @@ package ui
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
-	uv "github.com/charmbracelet/ultraviolet"
-	"github.com/charmbracelet/x/ansi"
 
 	"ktriage/internal/logs"
 	"ktriage/internal/text"
@@ -37,22 +36,21 @@ type App struct {
 	input   *prompt // the filter line, while it is typed
 	overlay overlay // what covers the panes
 	toast   toast
-	frozen  time.Time // the screen holds still since then
+	frozen  time.Time // the screen holds still since then: rows are those of that time, all else goes on
 
 	look  look
 	paint *themes.Painter
 
-	size    views.Size
-	now     time.Time
-	utc     bool
-	asleep  atomic.Bool // the terminal has lost the focus; read by the pump
-	dirty   bool        // there is something to draw
-	frame   string      // what was drawn last
-	cursor  *tea.Cursor
-	asked   time.Time // when the terminal was asked what it can do
-	replied bool      // it has answered: nothing more comes that could land in the shell
-	quit    bool
-	err     error // why the program ends, if not because the operator wants it
+	size   views.Size
+	now    time.Time // when the last message came
+	utc    bool
+	asleep atomic.Bool // the terminal has lost the focus; read by the pump
+	dirty  bool        // there is something to draw
+	frame  string      // what was drawn last
+	cursor *tea.Cursor
+	asking asking
+	quit   bool
+	err    error // why the program ends, if not because the operator wants it
 }
 
 // look is all that the colours are made from.
@@ -63,6 +61,7 @@ type look struct {
 	profile colorprofile.Profile
 	fixed   bool // the profile was said
 	utf8    bool
+	term    string // TERM
 }
 
 // Messages of our own.
@@ -75,8 +74,7 @@ type (
 
 // Init implements tea.Model.
 func (a *App) Init() tea.Cmd {
-	a.asked = a.now
-	return tea.Batch(tick(), a.probe(), a.askTerminal())
+	return tea.Batch(tick(), a.probe(), a.askAttributes())
 }
 
 // tick is the pulse of ages and counters.
@@ -84,27 +82,26 @@ func tick() tea.Cmd {
 	return tea.Tick(time.Second, func(t time.Time) tea.Msg { return tickMsg(t) })
 }
 
-// probe asks the server who we are; the answer is an error only if there is no point in going on.
+// probe asks the server who we are, until it answers.
 func (a *App) probe() tea.Cmd {
-	return func() tea.Msg { return probeMsg{a.cluster.Probe(a.ctx)} }
+	return func() tea.Msg { return probeMsg{a.cluster.KeepProbing(a.ctx)} }
 }
 
 // Update implements tea.Model.
 func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	if a.frozen.IsZero() {
-		a.now = a.clock()
-	}
+	a.now = a.clock()
 	switch msg := msg.(type) {
 	case changedMsg:
 		return a, a.changed(msg.kinds)
 	case tickMsg:
-		a.dirty = a.dirty || a.frozen.IsZero()
+		a.dirty = true
 		return a, tick()
 	case tea.KeyPressMsg:
+		a.asleep.Store(false) // some multiplexers tell that the focus went, and not that it came back
 		a.dirty = true
 		return a, a.key(msg)
 	case tea.PasteMsg:
-		return a, a.paste(text.Clean(msg.Content))
+		return a, a.paste(text.Clean(strings.TrimSpace(msg.Content)))
 	case tea.WindowSizeMsg:
 		a.resize(views.Size{W: msg.Width, H: msg.Height})
 	case tea.FocusMsg:
@@ -128,24 +125,37 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // clock is the time, in the zone that the operator wants to read.
-func (a *App) clock() time.Time {
-	now := time.Now()
+func (a *App) clock() time.Time { return a.local(time.Now()) }
+
+// local is a time in the zone that the operator wants to read.
+func (a *App) local(t time.Time) time.Time {
 	if a.utc {
-		return now.UTC()
+		return t.UTC()
 	}
-	return now
+	return t.Local()
 }
 
-// changed hands news to the panes that need them. A frozen screen takes none; it catches up when it is let go.
-func (a *App) changed(kinds kube.Kinds) tea.Cmd {
-	if !a.frozen.IsZero() {
-		return nil
+// rowTime is the time as of which rows are shown.
+func (a *App) rowTime() time.Time {
+	if a.frozen.IsZero() {
+		return a.now
 	}
-	a.dirty = true
+	return a.local(a.frozen)
+}
+
+// changed hands news to the panes that need them. A frozen screen takes none but the answer to what was asked before; it
+// catches up when it is let go. What a pane that has not the focus has to say would hide what is said of the row that is
+// looked at.
+func (a *App) changed(kinds kube.Kinds) tea.Cmd {
 	var cmds []tea.Cmd
-	for _, p := range a.panes {
-		if p.Needs()&kinds != 0 {
-			cmds = append(cmds, a.do(p.Handle(views.Changed{Kinds: kinds})))
+	for i, p := range a.panes {
+		if p.Needs()&kinds == 0 || !a.frozen.IsZero() && !p.Waiting() {
+			continue
+		}
+		a.dirty = true
+		effects := p.Handle(views.Changed{Kinds: kinds})
+		if i == a.focus {
+			cmds = append(cmds, a.do(effects))
 		}
 	}
 	return tea.Batch(cmds...)
@@ -158,15 +168,9 @@ func (a *App) probed(err error) tea.Cmd {
 	if err == nil {
 		return nil
 	}
-	if kube.Explain(err).Code > 1 {
-		a.err = err
-		return a.leave()
-	}
-	return tea.Tick(probeAgain, func(time.Time) tea.Msg { return a.probe()() })
+	a.err = err
+	return a.leave()
 }
-
-// probeAgain is how long after a failed probe the next one is sent.
-const probeAgain = 5 * time.Second
 
 func (a *App) resize(s views.Size) {
 	a.size, a.dirty = s, true
@@ -195,48 +199,10 @@ func (a *App) View() tea.View {
 // pane is the focused one.
 func (a *App) pane() views.View { return a.panes[a.focus] }
 
-// askTerminal asks what the environment does not say. Over SSH Bubble Tea does not ask for synchronized output; we do,
-// but only terminals that answer like a VT420 or later are asked, since older ones print what they do not understand.
-func (a *App) askTerminal() tea.Cmd {
-	var cmds []tea.Cmd
-	if !a.look.forced {
-		cmds = append(cmds, tea.RequestBackgroundColor)
-	}
-	if !a.look.fixed {
-		cmds = append(cmds, tea.RequestCapability("RGB"), tea.RequestCapability("Tc"))
-	}
-	return tea.Batch(append(cmds, tea.Raw(ansi.RequestPrimaryDeviceAttributes))...)
-}
-
-// terminalSays takes the terminal's answers.
-func (a *App) terminalSays(msg tea.Msg) tea.Cmd {
-	switch msg := msg.(type) {
-	case tea.BackgroundColorMsg:
-		if !a.look.forced {
-			a.look.dark = msg.IsDark()
-			a.repaint()
-		}
-	case tea.ColorProfileMsg:
-		if !a.look.fixed {
-			a.look.profile = msg.Profile
-			a.repaint()
-		}
-	case uv.PrimaryDeviceAttributesEvent:
-		a.replied = true // terminals answer in order, and this was asked last
-		if len(msg) > 0 && msg[0] >= 61 {
-			return tea.Raw(ansi.RequestModeSynchronizedOutput)
-		}
-	}
-	return nil
-}
-
 func (a *App) repaint() {
 	a.paint = themes.Compile(a.look.theme, themes.Options{Dark: a.look.dark, Profile: a.look.profile, UTF8: a.look.utf8})
 	a.dirty = true
 }
-
-// replyWait is how long a quick quit waits for the terminal's answers, so that they do not land in the shell.
-const replyWait = 500 * time.Millisecond
 
 // leave ends the program.
 func (a *App) leave() tea.Cmd {
@@ -244,7 +210,7 @@ func (a *App) leave() tea.Cmd {
 		return tea.Quit
 	}
 	a.quit = true
-	if wait := replyWait - time.Since(a.asked); !a.replied && wait > 0 {
+	if wait := a.asking.wait(time.Now()); wait > 0 {
 		return tea.Tick(wait, func(time.Time) tea.Msg { return quitMsg{} })
 	}
 	return tea.Quit

@@ -85,7 +85,7 @@ func TestCredentialsThatAreRefusedLaterAreSaidOnTheScreen(t *testing.T) {
 		s.start()
 		s.Fail(kubetest.Answer(unauthorized))
 		s.Wait(time.Minute)
-		s.sees("worker-2", "stale")
+		s.sees("worker-2", "stale", "These rows cannot be kept up to date: The API server does not accept our credentials (401")
 		if errors.Is(s.app.err, nil) != true {
 			t.Errorf("the program wants to end: %v", s.app.err)
 		}
@@ -106,6 +106,28 @@ func TestUserOfOneNamespaceStartsThere(t *testing.T) {
 		s.misses("pay/ledger-0")
 		s.Golden(t, "one-namespace-120x40")
 	})
+}
+
+func TestWhatIsMissingIsSaidOnAScreenOfAnySize(t *testing.T) {
+	for _, h := range []int{15, 24, 50} {
+		inSession(t, 80, h, func(s *session) {
+			s.incident(3)
+			s.Fail(kubetest.Answer(forbidden, "/api/v1/pods"))
+			s.deps.Pane = "pods"
+			s.start()
+			s.Wait(2 * time.Second)
+			s.sees("You may list pods in shop only", `exit 1, `)
+		})
+		inSession(t, 80, h, func(s *session) {
+			s.incident(3)
+			s.Fail(kubetest.Answer(forbidden, "/namespaces/pay/pods"))
+			s.deps.Cluster = kube.New(s.Clients(), "prod-tokyo", "shop", []string{"shop", "pay"}, nil)
+			s.deps.Pane = "pods"
+			s.start()
+			s.Wait(2 * time.Second)
+			s.sees("Not all rows are here: ", `exit 1, `)
+		})
+	}
 }
 
 func TestPaneWithoutPermissionSaysWhichPermissionIsMissing(t *testing.T) {

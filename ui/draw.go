@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"ktriage/internal/text"
+	"ktriage/keymap"
 	"ktriage/kube"
 	"ktriage/themes"
 	"ktriage/views"
@@ -20,33 +21,30 @@ func (a *App) draw() (string, *tea.Cursor) {
 	if a.size.W < minWidth || a.size.H < minHeight {
 		return a.drawTooSmall(), nil
 	}
-	w, h, n := a.size.W, a.size.H, a.stripLines()
+	w, h, area := a.size.W, a.size.H, a.area()
 	lines := make([]string, 0, h)
 	lines = append(lines, a.drawHeader(w), a.drawTabs(w))
-	panes, seams, cursor := a.drawPanes(views.Size{W: w, H: h - 4 - n})
+	panes, seams, cursor := a.drawPanes(area)
 	lines = append(lines, panes...)
-	lines = append(lines, a.drawStrip(w, n, tees(seams, h-4-n))...)
+	lines = append(lines, a.drawStrip(w, a.stripLines(), tees(seams, area.H))...)
 	lines = append(lines, a.drawFooter(w))
 	if a.overlay != nil {
 		cursor = a.cover(lines[2 : h-1])
 	}
+	if len(a.pending.Pending) > 0 {
+		hint := a.drawWhichKey(w)
+		copy(lines[h-len(hint):], hint)
+	}
 	return strings.Join(lines, "\n"), cursor
 }
 
-// stripLines is how many lines of diagnosis there is room for. A lost server is worth two lines on any screen.
+// stripLines is how many lines of diagnosis there is room for. What is wrong with all that one sees is worth a line more on
+// any screen.
 func (a *App) stripLines() int {
-	if a.size.H >= 35 || !a.up() {
+	if a.size.H >= 35 || !a.up() || a.trouble().text != "" {
 		return 2
 	}
 	return 1
-}
-
-// mode is the layout in force.
-func (a *App) mode() layout {
-	if a.zoomed {
-		return single
-	}
-	return a.layout
 }
 
 // seam is a line between two panes that stand side by side.
@@ -66,7 +64,7 @@ func tees(seams []seam, y int) []int {
 // drawPanes draws the panes that are on the screen into an area, and says where they touch, and where on the screen the
 // cursor of the filter line is.
 func (a *App) drawPanes(area views.Size) ([]string, []seam, *tea.Cursor) {
-	rects := arrange(a.mode(), len(a.panes), a.focus, area)
+	rects := a.places(a.mode())
 	shown := 0
 	for _, r := range rects {
 		if r.W > 0 {
@@ -107,8 +105,8 @@ type span struct {
 // drawPane gives the lines of a pane, and the column of the cursor in the first, -1 if nothing is typed there.
 func (a *App) drawPane(i int, s views.Size, alone bool) ([]string, int) {
 	f := views.Frame{
-		Now: a.now, Focused: i == a.focus, Alone: alone, Chip: chip(i, a.panes[i]),
-		Health: a.cluster.Health(), Paint: a.paint, Key: a.keys.Key,
+		Now: a.rowTime(), Focused: i == a.focus, Alone: alone, Chip: chip(i, a.panes[i]),
+		Health: a.rowHealth(), Paint: a.paint, Key: a.keys.Key,
 	}
 	if f.Focused && a.input != nil {
 		f.Input = a.input.split()
@@ -116,6 +114,15 @@ func (a *App) drawPane(i int, s views.Size, alone bool) ([]string, int) {
 	var b strings.Builder
 	cursor := a.panes[i].Draw(&b, s, f)
 	return strings.Split(b.String(), "\n"), cursor
+}
+
+// rowHealth is the connection as the rows show it: those of a frozen screen are no newer than it is.
+func (a *App) rowHealth() kube.Health {
+	h := a.cluster.Health()
+	if !a.frozen.IsZero() && h.LastContact.After(a.frozen) {
+		h.LastContact = a.frozen
+	}
+	return h
 }
 
 // joinSpans puts the parts of a line side by side, with the seams between them.
@@ -151,11 +158,11 @@ func (a *App) seamGlyph(y, x int, seams []seam) themes.Glyph {
 
 // drawStrip says what is the matter with the selected row: a rule with its name and state, and n lines of why.
 func (a *App) drawStrip(w, n int, tees []int) []string {
-	s := a.pane().Strip(a.now)
+	s := a.pane().Strip(a.rowTime())
 	var b strings.Builder
 	views.Rule{
 		Left:  text.CutMiddle(s.Name, w/2, a.paint.Glyph(themes.GlyphEllipsis)),
-		Right: a.stripState(s), Keep: true, RightToken: attentionOrText(s.Severity), Tees: tees,
+		Right: a.stripState(s), Keep: true, RightToken: severityToken(s.Severity), Tees: tees,
 	}.Draw(&b, w, a.paint)
 	lines := []string{b.String()}
 	words := a.stripWords(s, w-2, n)
@@ -179,38 +186,55 @@ func (a *App) stripState(s views.Strip) []string {
 	state := a.paint.Glyph(severityGlyph(s.Severity)) + " " + s.State
 	word, _, _ := strings.Cut(state, " since ")
 	if !a.up() {
-		asOf := " as of " + a.cluster.Health().LastContact.In(a.now.Location()).Format(time.TimeOnly)
+		asOf := " as of " + a.local(a.rowHealth().LastContact).Format(time.TimeOnly)
 		return []string{state + asOf, word + asOf, word}
 	}
 	return []string{state, word}
 }
 
-// stripWords are the lines of the strip: a lost server first, then what has just happened, then the diagnosis.
+// stripWords are the lines of the strip: what has just happened, then a lost server, then the diagnosis.
 func (a *App) stripWords(s views.Strip, w, n int) []piece {
 	var out []piece
-	if a.now.Before(a.toast.until) {
+	say := func(s string, t themes.Token) {
+		for _, l := range a.wrap(s, w, n-len(out)) {
+			out = append(out, piece{l, t})
+		}
+	}
+	if a.toasting() {
 		out = append(out, piece{a.toast.text, a.toast.token})
 	}
 	if !a.up() {
-		for _, l := range text.Wrap(a.lostWords(), w) {
-			out = append(out, piece{l, themes.Bad})
-		}
+		say(a.lostWords(), themes.Bad)
+	} else if t := a.trouble(); t.text != "" && len(out) == 0 {
+		out = append(out, piece{a.wrap(t.text, w, 1)[0], t.token})
 	}
-	if len(out) < n {
-		if e := a.cluster.Scope().Limited; e != nil && len(out) == 0 && n > 1 {
-			out = append(out, piece{a.limitedWords(), themes.Muted})
-		}
-		room := n - len(out)
-		lines := text.Wrap(strings.Join(s.Lines, "; "), w)
-		if len(lines) > room {
-			rest := strings.Join(lines[room-1:], " ")
-			lines = append(lines[:room-1:room-1], text.Cut(rest, w, a.paint.Glyph(themes.GlyphEllipsis)))
-		}
-		for _, l := range lines {
-			out = append(out, piece{l, themes.Text})
-		}
-	}
+	say(strings.Join(s.Lines, "; "), themes.Text)
 	return out
+}
+
+// trouble is what is wrong with the rows of the focused pane while the server answers; nothing most of the time.
+func (a *App) trouble() piece {
+	st, scope := a.pane().State(), a.cluster.Scope()
+	switch {
+	case st.Phase == kube.Stale && st.Err != nil:
+		return piece{"These rows cannot be kept up to date: " + kube.Explain(st.Err).Sentence, themes.Warn}
+	case st.Missing != nil:
+		return piece{"Not all rows are here: " + kube.Explain(st.Missing).Sentence, themes.Warn}
+	case scope.Limited != nil:
+		return piece{fmt.Sprintf("You may list pods in %s only: %s",
+			text.Clean(strings.Join(scope.Namespaces, ", ")), kube.Explain(scope.Limited).Sentence), themes.Muted}
+	}
+	return piece{}
+}
+
+// wrap breaks a text into at most n lines of w cells; what is left ends in an ellipsis.
+func (a *App) wrap(s string, w, n int) []string {
+	lines := text.Wrap(s, w)
+	if n < 1 || len(lines) <= n {
+		return lines[:min(len(lines), max(n, 0))]
+	}
+	rest := strings.Join(lines[n-1:], " ")
+	return append(lines[:n-1:n-1], text.Cut(rest, w, a.paint.Glyph(themes.GlyphEllipsis)))
 }
 
 // lostWords say what it means that the server does not answer. What to do is in the footer.
@@ -222,12 +246,7 @@ func (a *App) lostWords() string {
 	}
 	next := max(0, int(h.NextTry.Sub(a.now).Round(time.Second).Seconds()))
 	return fmt.Sprintf("%s All you see is %s old; %s, next in %ds. Nothing here is lost.", e.Sentence,
-		text.Age(a.now, h.LastContact), text.Plural(h.Tries, "try", "tries"), next)
-}
-
-func (a *App) limitedWords() string {
-	s := a.cluster.Scope()
-	return fmt.Sprintf("You may list pods in %s only: %s", text.Clean(strings.Join(s.Namespaces, ", ")), kube.Explain(s.Limited).Sentence)
+		text.Age(a.now, a.now.Add(-a.age())), text.Plural(h.Tries, "try", "tries"), next)
 }
 
 func severityGlyph(s kube.Severity) themes.Glyph {
@@ -236,7 +255,8 @@ func severityGlyph(s kube.Severity) themes.Glyph {
 	}[s]
 }
 
-func attentionOrText(s kube.Severity) themes.Token {
+// severityToken is the colour of a word that says how bad something is.
+func severityToken(s kube.Severity) themes.Token {
 	if t := attention(s); t != themes.Muted {
 		return t
 	}
@@ -248,7 +268,7 @@ func (a *App) drawTooSmall() string {
 	lines := []string{
 		fmt.Sprintf("%dx%d is too small", a.size.W, a.size.H),
 		fmt.Sprintf("needed: %dx%d", minWidth, minHeight),
-		"q quits",
+		a.keys.Key(keymap.Quit) + " quits",
 	}
 	out := make([]string, a.size.H)
 	for y := range out {

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"slices"
+
 	"ktriage/internal/text"
 	"ktriage/keymap"
 	"ktriage/themes"
@@ -27,12 +29,14 @@ var footers = map[keymap.Scope][]keymap.ID{
 // last stays in the footer however narrow the screen.
 const last = keymap.ShowHelp
 
-// drawFooter shows the keys that count here, the greyed ones among them, or what may follow a key that waits for more.
+// drawFooter shows the keys that count here, the greyed ones among them. What has just happened is said there as long as
+// the strip is covered.
 func (a *App) drawFooter(w int) string {
 	l := newLine(a.paint, w)
 	l.say(" ", themes.Text)
-	if len(a.pending.Pending) > 0 {
-		return a.drawWhichKey(l)
+	if a.overlay != nil && a.toasting() {
+		l.say(a.toast.text, a.toast.token)
+		return l.String()
 	}
 	ids := footers[a.scope()]
 	if a.overlay == nil && a.input == nil && !a.up() {
@@ -67,19 +71,44 @@ func (a *App) hint(l *line, b keymap.Binding) {
 	l.say(" "+b.Short+"  ", word)
 }
 
-// drawWhichKey lists what may follow.
-func (a *App) drawWhichKey(l *line) string {
+// whichKeyLines is the most that the which-key hint takes of the screen.
+const whichKeyLines = 3
+
+// drawWhichKey lists what may follow a key that waits for more, and at last how to get out of it. What three lines do not
+// hold is in the help.
+func (a *App) drawWhichKey(w int) []string {
+	cancel := keymap.Binding{Keys: []string{"esc"}, Short: "cancel"}
+	ellipsis := a.paint.Glyph(themes.GlyphEllipsis) + "  "
+	l := newLine(a.paint, w)
+	l.say(" ", themes.Text)
 	l.bold(a.pending.Prefix.Short, themes.Text)
 	l.say("  ", themes.Text)
-	for _, b := range a.pending.Pending {
-		if len(b.Keys) == 0 || hintWidth(b) > l.room()-len("esc cancel") {
+	lines, full := []*line{l}, false
+	for _, b := range append(slices.Clone(a.pending.Pending), cancel) {
+		end := b.ID == cancel.ID
+		if len(b.Keys) == 0 || full && !end {
 			continue
 		}
-		l.say(b.Keys[0], themes.Focus)
-		l.say(" "+b.Short+"  ", themes.Muted)
+		need := hintWidth(b)
+		if len(lines) == whichKeyLines && !end {
+			need += text.Width(ellipsis) + hintWidth(cancel)
+		}
+		switch {
+		case need <= l.room() || full:
+		case len(lines) < whichKeyLines:
+			l = newLine(a.paint, w)
+			l.say(" ", themes.Text)
+			lines = append(lines, l)
+		default:
+			l.say(ellipsis, themes.Muted)
+			full = true
+			continue
+		}
+		a.hint(l, b)
 	}
-	l.fill(len("esc cancel") + 1)
-	l.say("esc", themes.Focus)
-	l.say(" cancel", themes.Muted)
-	return l.String()
+	out := make([]string, len(lines))
+	for y := range lines {
+		out[y] = lines[y].String()
+	}
+	return out
 }

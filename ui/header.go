@@ -70,6 +70,7 @@ func (a *App) headerShapes(long bool) [][]piece {
 		{context, sep, scope(true), user, writes, end},
 		{context, sep, scope(true), end},
 		{piece{text.CutMiddle(context.text, 20, a.paint.Glyph(themes.GlyphEllipsis)), themes.Text}, sep, scope(true), end},
+		{piece{text.CutMiddle(context.text, 20, a.paint.Glyph(themes.GlyphEllipsis)), themes.Text}, end},
 		{end},
 	}
 }
@@ -98,17 +99,17 @@ func (a *App) scopeText(short, long bool) string {
 
 // status says how fresh what is on the screen is.
 func (a *App) status(long bool) []piece {
-	h := a.cluster.Health()
+	frozen := " " + a.paint.Glyph(themes.GlyphFrozen) + " frozen "
+	if long || a.up() {
+		frozen += "at " + a.rowTime().Format(time.TimeOnly) + " "
+	}
 	switch {
+	case !a.frozen.IsZero() && !a.up():
+		return []piece{{frozen, themes.Ask}, {a.noAnswer(long), themes.Danger}}
 	case !a.frozen.IsZero():
-		return []piece{{" " + a.paint.Glyph(themes.GlyphFrozen) + " frozen at " + a.frozen.Format(time.TimeOnly) + " ", themes.Ask}}
-	case h.Known && !h.Up && h.LastContact.IsZero():
-		return []piece{{" " + a.paint.Glyph(themes.GlyphBad) + " no answer yet" + tries(h, long, a.now) + " ", themes.Danger}}
-	case h.Known && !h.Up && long:
-		return []piece{{" " + a.paint.Glyph(themes.GlyphBad) + " no answer since " + h.LastContact.In(a.now.Location()).Format(time.TimeOnly) +
-			tries(h, long, a.now) + " ", themes.Danger}}
-	case h.Known && !h.Up:
-		return []piece{{" " + a.paint.Glyph(themes.GlyphBad) + " no answer " + text.Age(a.now, h.LastContact) + " ", themes.Danger}}
+		return []piece{{frozen, themes.Ask}}
+	case !a.up():
+		return []piece{{a.noAnswer(long), themes.Danger}}
 	}
 	worst, kind := a.worst()
 	switch worst.Phase {
@@ -117,7 +118,7 @@ func (a *App) status(long bool) []piece {
 	case kube.Stale:
 		s := " " + a.paint.Glyph(themes.GlyphWarn) + " stale " + text.Age(a.now, worst.Since)
 		if long {
-			s += " (" + worst.Since.In(a.now.Location()).Format(time.TimeOnly) + ")"
+			s += " (" + a.local(worst.Since).Format(time.TimeOnly) + ")"
 		}
 		return []piece{{s + " ", themes.Caution}}
 	case kube.Live, kube.Denied, kube.Failed: // the pane itself says what it may not see
@@ -125,11 +126,22 @@ func (a *App) status(long bool) []piece {
 	return []piece{{a.paint.Glyph(themes.GlyphLive), themes.OK}, {" live", themes.Text}}
 }
 
-func tries(h kube.Health, long bool, now time.Time) string {
-	if !long || h.NextTry.IsZero() {
-		return ""
+// noAnswer says since when the server has not answered, and when it is asked again.
+func (a *App) noAnswer(long bool) string {
+	h := a.cluster.Health()
+	s := " " + a.paint.Glyph(themes.GlyphBad) + " no answer "
+	switch {
+	case h.LastContact.IsZero():
+		s += "yet"
+	case long:
+		s += "since " + a.local(h.LastContact).Format(time.TimeOnly)
+	default:
+		s += text.Age(a.now, h.LastContact)
 	}
-	return fmt.Sprintf(", next try in %ds", max(0, int(h.NextTry.Sub(now).Round(time.Second).Seconds())))
+	if long && !h.NextTry.IsZero() {
+		s += fmt.Sprintf(", next try in %ds", max(0, int(h.NextTry.Sub(a.now).Round(time.Second).Seconds())))
+	}
+	return s + " "
 }
 
 // spinner turns while rows come in; it is driven by the clock, so that it costs nothing of its own.

@@ -280,26 +280,33 @@ func TestEveryBindingOfTheTableDoesSomething(t *testing.T) {
 	}
 }
 
+// why gives the reason for which a key is off. The key that is pressed then gives the model back to the program.
+func (s *session) why(b keymap.Binding) string {
+	why := s.app.why(b)
+	s.Press("k")
+	return why
+}
+
 func TestDestructiveKeysAreOffWhileTheScreenIsOld(t *testing.T) {
 	danger := keymap.Binding{ID: "test.danger", Danger: true}
 	inSession(t, 80, 24, func(s *session) {
 		s.incident(5)
 		s.start()
-		if why := s.app.why(danger); why != "" {
+		if why := s.why(danger); why != "" {
 			t.Errorf("off while all is live: %s", why)
 		}
 		s.Fail(kubetest.Refused)
 		s.Wait(12 * time.Second)
-		if why := s.app.why(danger); !strings.Contains(why, "actions are off until the API server answers") {
+		if why := s.why(danger); !strings.Contains(why, "actions are off until the API server answers") {
 			t.Errorf("the server is gone: %q", why)
 		}
 		s.Fail(nil)
 		s.Wait(5 * time.Second)
-		if why := s.app.why(danger); why != "" {
+		if why := s.why(danger); why != "" {
 			t.Errorf("off although the server is back: %s", why)
 		}
 		s.app.readOnly = true
-		if why := s.app.why(danger); !strings.Contains(why, "--read-only") {
+		if why := s.why(danger); !strings.Contains(why, "--read-only") {
 			t.Errorf("read-only: %q", why)
 		}
 	})
@@ -320,5 +327,51 @@ func TestKeyThatIsOffIsGreyInFooterAndHelp(t *testing.T) {
 		if lit == grey || !strings.Contains(grey, s.app.paint.Open(themes.Border, themes.Plain)) {
 			t.Errorf("lit %q, grey %q", lit, grey)
 		}
+	})
+}
+
+func TestFilterThatCannotBeReadStaysInItsField(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("/")
+		s.Type(`"pay`)
+		s.Press("enter")
+		s.sees("quote at 1 is not closed", `/ "pay`, "enter keep")
+		s.Type(`"`)
+		s.Press("enter")
+		s.sees(`2 of 11  / "pay"`, "sort by")
+		s.Press("/", "backspace", "esc")
+		s.sees("5 not ok of 11")
+	})
+}
+
+func TestPastedNameWithItsLineEndIsFound(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.start()
+		s.Press("/")
+		s.Paste(" \tworker-1\r\n")
+		s.Press("enter")
+		s.sees("1 of 4  / worker-1")
+		s.isUnder("worker-1")
+	})
+}
+
+func TestOnlyTheFocusedPaneSaysThatItsObjectHasGone(t *testing.T) {
+	inSession(t, 120, 40, func(s *session) {
+		s.incident(5)
+		s.start()
+		s.Press("2", "j", "1")
+		s.Delete(pod("shop", "search-5f6d7c8b9-abcde", ""))
+		s.Wait(time.Second)
+		s.misses("is gone", "shop/search")
+		s.sees("kubelet silent")
+		s.Press("2", "j")
+		s.isUnder("cart-0")
+		s.Delete(pod("shop", "cart-0", "worker-2"))
+		s.Wait(time.Second)
+		s.sees("pod shop/cart-0 is gone")
 	})
 }

@@ -1,6 +1,10 @@
 package ui
 
-import "ktriage/views"
+import (
+	"slices"
+
+	"ktriage/views"
+)
 
 // layout is how many panes share the screen.
 type layout uint8
@@ -35,6 +39,43 @@ func startLayout(s views.Size) layout {
 		return grid
 	}
 	return single
+}
+
+// area is what the panes have of the screen: between the tabs and the strip, above the footer.
+func (a *App) area() views.Size { return views.Size{W: a.size.W, H: a.size.H - 4 - a.stripLines()} }
+
+// mode is the layout in force.
+func (a *App) mode() layout {
+	if a.zoomed {
+		return single
+	}
+	return a.layout
+}
+
+// places are the rects of the panes in a layout.
+func (a *App) places(l layout) []rect { return arrange(l, len(a.panes), a.focus, a.area()) }
+
+// alone reports whether a layout shows nothing but the focused pane: on a small screen all of them do.
+func (a *App) alone(l layout) bool { return slices.Equal(a.places(l), a.places(single)) }
+
+// nextLayout is the first of those after the chosen one that shows something else than is shown now, false if none does.
+func (a *App) nextLayout() (layout, bool) {
+	now := a.places(a.mode())
+	for n := range layouts {
+		l := (a.layout + 1 + n) % layouts
+		if !slices.Equal(a.places(l), now) {
+			return l, true
+		}
+	}
+	return a.layout, false
+}
+
+// whyAlone gives the reason for which a pane can be given no more than it has.
+func (a *App) whyAlone() string {
+	if _, ok := a.nextLayout(); ok {
+		return "the pane has the whole screen already"
+	}
+	return "the screen is too small for two panes"
 }
 
 // arrange gives each of n panes its place in an area, the zero rect if it is not shown. Panes beside each other have one

@@ -21,6 +21,9 @@ type overlay interface {
 	draw(s views.Size) ([]string, *tea.Cursor)
 }
 
+// open covers the panes. What has just happened has been read.
+func (a *App) open(o overlay) { a.overlay, a.toast = o, toast{} }
+
 // runOverlay gives a key to what covers the panes.
 func (a *App) runOverlay(id keymap.ID) (bool, tea.Cmd) {
 	if id == keymap.TextClose || id == keymap.PaletteClose {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,6 +21,13 @@ const (
 	// paletteObjects bounds how many rows of a pane can be found by name: a fuzzy search of more would take longer than
 	// a frame.
 	paletteObjects = 2000
+)
+
+// The kinds of entries that are found before others whose names start alike, in this order.
+const (
+	kindPane      = "pane"
+	kindNamespace = "namespace"
+	kindCommand   = "command"
 )
 
 // entry is one line of the palette.
@@ -50,7 +58,7 @@ func (a *App) paneEntries() []entry {
 	var out []entry
 	for i, v := range a.panes {
 		out = append(out, entry{
-			name: v.Name(), kind: "pane " + fmt.Sprint(i+1), key: fmt.Sprint(i + 1),
+			name: v.Name(), kind: kindPane + " " + fmt.Sprint(i+1), key: fmt.Sprint(i + 1),
 			run: func() tea.Cmd { return a.focusPane(i) },
 		})
 	}
@@ -68,7 +76,7 @@ func (a *App) commandEntries() []entry {
 			name = "sort by " + name
 		}
 		out = append(out, entry{
-			name: name, kind: "command", key: b.Keys[0], note: b.Long, off: a.why(b),
+			name: name, kind: kindCommand, key: b.Keys[0], note: b.Long, off: a.why(b),
 			run: func() tea.Cmd { return a.run(b.ID) },
 		})
 	}
@@ -77,24 +85,19 @@ func (a *App) commandEntries() []entry {
 
 // namespaceEntries are the namespaces of the pods that are known.
 func (a *App) namespaceEntries() []entry {
-	counts := map[string]int{}
-	for _, v := range a.panes {
-		for _, o := range v.Objects(paletteObjects) {
-			if ns, _, ok := strings.Cut(o.Name, "/"); ok {
-				counts[ns]++
-			}
-		}
+	const pods = "pods"
+	i := a.paneNamed(pods)
+	if i < 0 {
+		return nil
 	}
+	counts := a.panes[i].Namespaces()
 	var out []entry
-	for ns, n := range counts {
+	for _, ns := range slices.Sorted(maps.Keys(counts)) {
 		out = append(out, entry{
-			name: ns, kind: "namespace", note: text.Plural(n, "pod", "pods"),
-			run: func() tea.Cmd {
-				return a.do([]views.Effect{views.Open{Place: views.Place{Pane: "pods", Pin: views.Pin{Field: "ns", Value: ns}}}})
-			},
+			name: ns, kind: kindNamespace, note: text.Plural(counts[ns], "pod", "pods"), off: a.frozenWhy(),
+			run: func() tea.Cmd { return a.jump(views.Place{Pane: pods, Pin: views.Pin{Field: "ns", Value: ns}}) },
 		})
 	}
-	slices.SortFunc(out, func(x, y entry) int { return strings.Compare(x.name, y.name) })
 	return out
 }
 
@@ -118,8 +121,8 @@ func (a *App) objectEntries() []entry {
 	for _, v := range a.panes {
 		for _, o := range v.Objects(paletteObjects) {
 			out = append(out, entry{
-				name: o.Name, kind: o.Kind, note: o.Note,
-				run: func() tea.Cmd { return a.do([]views.Effect{views.Open{Place: o.Place}}) },
+				name: o.Name, kind: o.Kind, note: o.Note, off: a.frozenWhy(),
+				run: func() tea.Cmd { return a.jump(o.Place) },
 			})
 		}
 	}
@@ -132,7 +135,8 @@ func (p *palette) String(i int) string { return p.entries[i].name }
 // Len is the number of entries.
 func (p *palette) Len() int { return len(p.entries) }
 
-// find answers what is typed now. A name that starts with it comes before one that only contains its letters.
+// find answers what is typed now. A name that starts with it comes before one that only contains its letters; among those
+// that do, places come before what one can do, and that before objects, of which there are many.
 func (p *palette) find() {
 	want := strings.TrimSpace(p.prompt.value())
 	p.asked, p.chosen, p.found = p.prompt.value(), 0, p.found[:0]
@@ -145,14 +149,21 @@ func (p *palette) find() {
 	for _, m := range fuzzy.FindFrom(want, p) {
 		p.found = append(p.found, m.Index)
 	}
-	slices.SortStableFunc(p.found, func(i, j int) int { return p.far(want, i) - p.far(want, j) })
+	slices.SortStableFunc(p.found, func(i, j int) int { return p.entries[i].far(want) - p.entries[j].far(want) })
 }
 
-func (p *palette) far(want string, i int) int {
-	if strings.HasPrefix(p.entries[i].name, want) {
-		return 0
+// far is how far an entry is from what was typed, 0 the nearest.
+func (e *entry) far(want string) int {
+	kinds := []string{kindPane, kindNamespace, kindCommand}
+	if !strings.HasPrefix(strings.ToLower(e.name), strings.ToLower(want)) {
+		return len(kinds) + 1
 	}
-	return 1
+	for n, kind := range kinds {
+		if strings.HasPrefix(e.kind, kind) {
+			return n
+		}
+	}
+	return len(kinds)
 }
 
 func (p *palette) scope() keymap.Scope { return keymap.Palette }
@@ -207,7 +218,9 @@ func (p *palette) draw(s views.Size) ([]string, *tea.Cursor) {
 		out = append(out, p.drawEntry(s.W, top+y))
 	}
 	b.Reset()
-	views.Rule{Heavy: true, Right: []string{"up and down choose · enter goes"}}.Draw(&b, s.W, p.app.paint)
+	key := p.app.keys.Key
+	keys := fmt.Sprintf("%s and %s choose · %s goes", key(keymap.PalettePrevious), key(keymap.PaletteNext), key(keymap.PaletteGo))
+	views.Rule{Heavy: true, Right: []string{keys}}.Draw(&b, s.W, p.app.paint)
 	return append(out, b.String()), tea.NewCursor(cursor, 0)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+	uv "github.com/charmbracelet/ultraviolet"
 
 	"ktriage/internal/logs"
 	"ktriage/internal/safe"
@@ -101,6 +102,7 @@ func newApp(ctx context.Context, d Deps) *App {
 func startLook(d Deps, env []string) look {
 	l := look{theme: d.Theme, dark: d.Background != "light", forced: d.Background == "dark" || d.Background == "light", utf8: d.UTF8}
 	l.profile = colorprofile.Env(env)
+	l.term = uv.Environ(env).Getenv("TERM")
 	l.fixed = true
 	switch d.Color {
 	case "never":

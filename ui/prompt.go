@@ -13,6 +13,7 @@ type prompt struct{ input textinput.Model }
 func newPrompt(value string) *prompt {
 	in := textinput.New()
 	in.SetVirtualCursor(false)
+	in.KeyMap.Paste.SetEnabled(false) // it reads the clipboard of the machine that we run on; the terminal pastes its own
 	in.SetValue(value)
 	in.CursorEnd()
 	in.Focus()

@@ -74,12 +74,12 @@ func (a *App) paste(s string) tea.Cmd {
 // why gives the reason for which a key does nothing now, "" if it works.
 func (a *App) why(b keymap.Binding) string {
 	if b.Danger {
-		if a.readOnly {
-			return "ktriage runs with --read-only"
+		if why := a.whyNotAct(); why != "" {
+			return why
 		}
-		if age := a.age(); age > staleLimit || !a.up() {
-			return fmt.Sprintf("what you see is %s old; actions are off until the API server answers", text.Age(a.now, a.now.Add(-age)))
-		}
+	}
+	if why := a.frozenWhy(); why != "" && a.needsRows(b.ID) {
+		return why
 	}
 	switch b.ID {
 	case keymap.HistoryBack:
@@ -91,15 +91,53 @@ func (a *App) why(b keymap.Binding) string {
 			return "there is nothing to go forward to"
 		}
 	case keymap.Zoom:
-		if a.layout == single {
-			return "the pane has the whole screen already"
+		if a.alone(a.layout) {
+			return a.whyAlone()
 		}
-	case keymap.Layout, keymap.NextPane, keymap.PreviousPane:
-		if len(a.panes) < 2 {
-			return "there is one pane"
+	case keymap.Layout:
+		if _, ok := a.nextLayout(); !ok {
+			return a.whyAlone()
 		}
 	}
 	return a.pane().Why(b.ID)
+}
+
+// whyNotAct gives the reason for which nothing may be destroyed now.
+func (a *App) whyNotAct() string {
+	var until string
+	switch {
+	case a.readOnly:
+		return "ktriage runs with --read-only"
+	case !a.up():
+		until = "the API server answers"
+	case !a.frozen.IsZero() && a.age() > staleLimit:
+		until = a.keys.Key(keymap.Freeze) + " lets the screen go on"
+	default:
+		return ""
+	}
+	return fmt.Sprintf("what you see is %s old; actions are off until %s", text.Age(a.now, a.now.Add(-a.age())), until)
+}
+
+// frozenWhy gives the reason for which a frozen screen refuses what needs other rows than it has, "" if it is not frozen:
+// they would come only when it goes on.
+func (a *App) frozenWhy() string {
+	if a.frozen.IsZero() {
+		return ""
+	}
+	return "the screen is frozen; " + a.keys.Key(keymap.Freeze) + " lets it go on"
+}
+
+// needsRows reports whether a key asks for rows that are not on the screen, or in another order. Where one comes by going
+// back is not known before it is tried, unless it is out of a filter.
+func (a *App) needsRows(id keymap.ID) bool {
+	switch id {
+	case keymap.Back:
+		return a.pane().Place().Filter != ""
+	case keymap.NodePods, keymap.PodNode, keymap.EditFilter, keymap.SortBy, keymap.HistoryBack, keymap.HistoryForward:
+		return true
+	}
+	_, sorts := id.SortColumn()
+	return sorts
 }
 
 // up reports whether the server answers.
@@ -108,13 +146,13 @@ func (a *App) up() bool {
 	return h.Up || !h.Known
 }
 
-// age is how long ago the server last answered, 0 while it answers.
+// age is how old what is on the screen is: since when it is frozen, or the server has not answered, 0 if neither.
 func (a *App) age() time.Duration {
-	h := a.cluster.Health()
-	if h.Up || !h.Known || h.LastContact.IsZero() {
-		return 0
+	age := a.now.Sub(a.rowTime())
+	if h := a.cluster.Health(); !a.up() && !h.LastContact.IsZero() {
+		age = max(age, a.now.Sub(h.LastContact))
 	}
-	return a.now.Sub(h.LastContact)
+	return age
 }
 
 // run does what an ID says.
@@ -146,9 +184,9 @@ func (a *App) run(id keymap.ID) tea.Cmd {
 	case keymap.PreviousPane:
 		return a.focusPane(a.focus - 1)
 	case keymap.HistoryBack:
-		return a.goTo(a.history.back(a.pane().Place()))
+		return a.goBack()
 	case keymap.HistoryForward:
-		return a.goTo(a.history.forward(a.pane().Place()))
+		return a.goForward()
 	case keymap.CopyName, keymap.OpenRow, keymap.ShowDetails:
 		return a.do(a.pane().Handle(views.Intent{ID: id}))
 	}
@@ -162,15 +200,16 @@ func (a *App) run(id keymap.ID) tea.Cmd {
 func (a *App) runScreen(id keymap.ID) (bool, tea.Cmd) {
 	switch id {
 	case keymap.ShowHelp:
-		a.overlay = a.help()
+		a.open(a.help())
 	case keymap.OpenPalette:
-		a.overlay = a.palette()
+		a.open(a.palette())
 	case keymap.ShowLog:
-		a.overlay = a.log()
+		a.open(a.log())
 	case keymap.Zoom:
 		a.zoomed = !a.zoomed
 	case keymap.Layout:
-		a.layout, a.chosen, a.zoomed = (a.layout+1)%layouts, true, false
+		next, _ := a.nextLayout()
+		a.layout, a.chosen, a.zoomed = next, true, false
 		return true, a.flash("layout: "+a.layout.String(), themes.Muted)
 	case keymap.Freeze:
 		return true, a.freeze()
@@ -194,7 +233,6 @@ func (a *App) freeze() tea.Cmd {
 		return nil
 	}
 	a.frozen = time.Time{}
-	a.now = a.clock()
 	return a.changed(^kube.Kinds(0))
 }
 
@@ -205,6 +243,9 @@ func (a *App) runFilter(id keymap.ID) tea.Cmd {
 		a.input = newPrompt(a.pane().Place().Filter)
 		return nil
 	case keymap.FilterKeep:
+		if fault := a.pane().Fault(); fault != nil {
+			return a.flash(fault.Reason, themes.Warn) // what is typed is not lost: it can be mended
+		}
 		a.input = nil
 		return nil
 	case keymap.FilterEmpty:
@@ -219,7 +260,7 @@ func (a *App) focusPane(i int) tea.Cmd {
 	n := len(a.panes)
 	i = (i + n) % n
 	if i != a.focus {
-		a.history.visit(a.pane().Place())
+		a.history.visit(step{from: a.pane().Place()})
 		a.focus = i
 	}
 	return nil

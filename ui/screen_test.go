@@ -85,7 +85,7 @@ func TestOverlaysAndLayouts(t *testing.T) {
 		{"no-match-80x24", 80, 24, []string{"2", "/", "x", "x", "x", "enter"}},
 		{"marks-80x24", 80, 24, []string{"2", "space", "j", "space"}},
 		{"split-80x24", 80, 24, []string{"="}},
-		{"grid-80x24", 80, 24, []string{"=", "="}},
+		{"grid-80x24", 80, 24, []string{"2", "=", "="}},
 		{"zoom-120x40", 120, 40, []string{"2", "z"}},
 		{"split-120x40", 120, 40, []string{"=", "="}},
 		{"node-pods-80x24", 80, 24, []string{"enter"}},

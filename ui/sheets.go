@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"ktriage/internal/text"
 	"ktriage/keymap"
-	"ktriage/kube"
 	"ktriage/themes"
 )
 
@@ -18,14 +18,14 @@ func position(top, shown, count int) string {
 
 // help shows the keys that count in the focused pane, from the key table, in columns where there is room.
 func (a *App) help() *sheet {
-	name := a.pane().Strip(a.now).Name
+	name := a.pane().Strip(a.rowTime()).Name
 	title := "Keys for " + chip(a.focus, a.pane())[2:]
 	if name != "" {
 		title += ", " + name
 	}
 	scope := a.pane().Scope()
 	return &sheet{
-		app: a, in: keymap.Help, title: title, right: "search: /",
+		app: a, in: keymap.Help, title: title, right: "search: " + a.keys.Key(keymap.HelpSearch),
 		lines: func(w int) []row { return a.helpRows(scope, w) },
 	}
 }
@@ -34,6 +34,10 @@ func (a *App) help() *sheet {
 const helpColumn = 38
 
 func (a *App) helpRows(scope keymap.Scope, w int) []row {
+	var out []row
+	if why := a.frozenWhy(); why != "" {
+		out = []row{{{"  " + why, themes.Text}}, nil}
+	}
 	columns := make([][]row, max(1, (w-2)/helpColumn))
 	for _, g := range a.keys.Help(scope.Path()) {
 		shortest := 0
@@ -44,7 +48,6 @@ func (a *App) helpRows(scope keymap.Scope, w int) []row {
 		}
 		columns[shortest] = append(columns[shortest], a.helpGroup(g)...)
 	}
-	var out []row
 	for y := 0; ; y++ {
 		var line row
 		more := false
@@ -60,7 +63,7 @@ func (a *App) helpRows(scope keymap.Scope, w int) []row {
 		}
 		out = append(out, append(row{{"  ", themes.Text}}, line...))
 	}
-	return append(out, a.legend())
+	return append(out, a.legend(w)...)
 }
 
 func (a *App) helpGroup(g keymap.Group) []row {
@@ -72,16 +75,20 @@ func (a *App) helpGroup(g keymap.Group) []row {
 		}
 		r := row{{text.Cut(keys, 14, "") + strings.Repeat(" ", max(1, 15-text.Width(keys))), themes.Text}, {b.Short, themes.Muted}}
 		if why := a.why(b); why != "" {
-			r = row{{r[0].text, themes.Border}, {text.Cut(b.Short+": "+why, helpColumn-16, a.paint.Glyph(themes.GlyphEllipsis)), themes.Border}}
+			said := b.Short + ": " + why
+			if why == a.frozenWhy() {
+				said = b.Short // why stands above
+			}
+			r = row{{r[0].text, themes.Border}, {text.Cut(said, helpColumn-16, a.paint.Glyph(themes.GlyphEllipsis)), themes.Border}}
 		}
 		out = append(out, r)
 	}
 	return append(out, row{})
 }
 
-// legend explains the glyphs.
-func (a *App) legend() row {
-	var r row
+// legend explains the glyphs, in as many lines as it takes.
+func (a *App) legend(w int) []row {
+	out := []row{nil}
 	for _, g := range []struct {
 		glyph themes.Glyph
 		token themes.Token
@@ -94,9 +101,13 @@ func (a *App) legend() row {
 		{themes.GlyphUnknown, themes.Text, "unknown"},
 		{themes.GlyphMarked, themes.Text, "marked"},
 	} {
-		r = append(r, piece{"  " + a.paint.Glyph(g.glyph), g.token}, piece{" " + g.word, themes.Muted})
+		word := row{{"  " + a.paint.Glyph(g.glyph), g.token}, {" " + g.word, themes.Muted}}
+		if width(out[len(out)-1])+width(word) > w {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], word...)
 	}
-	return r
+	return out
 }
 
 // pad fills a row with spaces up to w cells.
@@ -112,31 +123,24 @@ func pad(r row, w int) row {
 func (a *App) details() *sheet {
 	pane := a.pane()
 	uid := pane.Place().UID
-	known, _ := pane.Details(uid, a.now)
+	known, _ := pane.Details(uid, a.rowTime())
 	s := &sheet{app: a, in: keymap.Details, title: known.Title, copies: known.Copy}
 	s.lines = func(w int) []row {
 		s.right = "no longer in the list"
-		if d, ok := pane.Details(uid, a.now); ok {
+		if d, ok := pane.Details(uid, a.rowTime()); ok {
 			known, s.right = d, ""
 		}
 		var out []row
 		for _, f := range known.Facts {
 			name := f.Name
 			for _, l := range text.Wrap(f.Value, max(w-20, 10)) {
-				out = append(out, row{{fmt.Sprintf("  %-16s  ", name), themes.Muted}, {l, factToken(f.Severity)}})
+				out = append(out, row{{fmt.Sprintf("  %-16s  ", name), themes.Muted}, {l, severityToken(f.Severity)}})
 				name = ""
 			}
 		}
 		return out
 	}
 	return s
-}
-
-func factToken(s kube.Severity) themes.Token {
-	if t := attention(s); t != themes.Muted {
-		return t
-	}
-	return themes.Text
 }
 
 // log shows what went wrong behind the screen, newest first.
@@ -146,10 +150,11 @@ func (a *App) log() *sheet {
 		lines: func(w int) []row {
 			var out []row
 			for _, m := range slices.Backward(a.messages.Records()) {
-				out = append(out, row{
-					{"  " + m.Time.In(a.now.Location()).Format("15:04:05") + "  ", themes.Muted},
-					{m.Text, themes.Text},
-				})
+				at := "  " + a.local(m.Time).Format(time.TimeOnly) + "  "
+				for _, l := range text.Wrap(m.Text, max(w-len(at), 10)) {
+					out = append(out, row{{at, themes.Muted}, {l, themes.Text}})
+					at = strings.Repeat(" ", len(at))
+				}
 			}
 			if len(out) == 0 {
 				out = []row{{}, {{"  Nothing has gone wrong.", themes.Muted}}}

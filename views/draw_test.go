@@ -122,6 +122,7 @@ func TestEveryKindOfEmptinessHasItsOwnWords(t *testing.T) {
 		enter      func(*kube.State, *Frame)
 		rows       int
 		filter     string
+		next       string   // is asked then, and not answered
 		head, tail string   // of the rule
 		body       []string // in this order
 	}{
@@ -129,6 +130,8 @@ func TestEveryKindOfEmptinessHasItsOwnWords(t *testing.T) {
 			body: []string{"No pods here.", "The list is complete and you may read it; there are none."}},
 		"none match": {enter: states["live"], rows: 6, filter: "nginx", head: "none of 6 match  / nginx", tail: "live",
 			body: []string{"No pod matches  nginx", "esc clears the filter   / changes it"}},
+		"still looked for": {enter: states["live"], rows: 6, filter: "nginx",
+			head: "none of 6 match  / nginx", tail: "live", next: "web", body: []string{"Looking…"}},
 		"denied": {enter: states["denied"], head: "no access", tail: "denied",
 			body: []string{"You may not list pods. The server says:", "bob", "needed: list and watch pods"}},
 		"loading": {enter: states["loading"], head: "loading 0…", tail: "loading",
@@ -148,6 +151,9 @@ func TestEveryKindOfEmptinessHasItsOwnWords(t *testing.T) {
 			v := NewPods(f)
 			v.Handle(Query{c.filter})
 			f.publish(v)
+			if c.next != "" {
+				v.Handle(Query{c.next})
+			}
 			lines := strings.Split(plainText(drawn(v, Size{90, 10}, fr)), "\n")
 			if got := strings.Trim(lines[0], "━ "); !strings.HasPrefix(got, c.head+" ━") || !strings.HasSuffix(got, "━ "+c.tail) {
 				t.Errorf("the rule is %q, want %q … %q", got, c.head, c.tail)
@@ -233,7 +239,8 @@ func TestRulesAreAsWideAsTheyAreTold(t *testing.T) {
 		var b strings.Builder
 		r.Draw(&b, w, painter())
 		checkRectangle(t, b.String(), Size{w, 1})
-		if r.Keep && r.Right[1] == "x" && !strings.Contains(plainText(b.String()), " x ") {
+		said := func(s string) bool { return strings.Contains(plainText(b.String()), " "+s+" ") }
+		if r.Keep && r.Right[1] == "x" && !said("x") && !said(r.Right[0]) {
 			t.Errorf("the state is lost: %q", plainText(b.String()))
 		}
 	})

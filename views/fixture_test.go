@@ -36,9 +36,8 @@ type feed[R judged] struct {
 	rows   []R
 	state  kube.State
 	moment kube.Moment
-	query  kube.Query[R]
+	asked  []kube.Query[R] // number 1 and on
 	snap   *kube.Snapshot[R]
-	asked  uint64
 	closed bool
 }
 
@@ -48,22 +47,25 @@ func newFeed[R judged](m kube.Moment, rows ...R) *feed[R] {
 
 func (f *feed[R]) Load() *kube.Snapshot[R] { return f.snap }
 func (f *feed[R]) SetQuery(q kube.Query[R]) uint64 {
-	f.query = q
-	f.asked++
-	return f.asked
+	f.asked = append(f.asked, q)
+	return uint64(len(f.asked))
 }
 func (f *feed[R]) Close() { f.closed = true }
 
-// publish makes the next snapshot, and the pane takes it.
-func (f *feed[R]) publish(v View) []Effect {
+// publish answers the newest question, and the pane takes the snapshot.
+func (f *feed[R]) publish(v View) []Effect { return f.answer(v, len(f.asked)) }
+
+// answer makes the next snapshot, for the question of that number.
+func (f *feed[R]) answer(v View, number int) []Effect {
+	query := f.asked[number-1]
 	var kept []R
 	keys := map[R]uint64{}
 	var counts [kube.Bad + 1]int
 	for _, r := range f.rows {
 		counts[r.Severity(f.moment)]++
-		if f.query.Keep == nil || f.query.Keep(r, f.moment) {
+		if query.Keep == nil || query.Keep(r, f.moment) {
 			rank, _ := r.Badness(f.moment)
-			keys[r] = f.query.Key(r, rank, f.moment)
+			keys[r] = query.Key(r, rank, f.moment)
 			kept = append(kept, r)
 		}
 	}
@@ -74,10 +76,10 @@ func (f *feed[R]) publish(v View) []Effect {
 		case keys[a] < keys[b]:
 			return 1
 		}
-		return f.query.Tie(a, b)
+		return query.Tie(a, b)
 	})
 	s := kube.NewSnapshot(kept, f.moment)
-	s.Version, s.Query, s.Total, s.BySeverity, s.State = f.snap.Version+1, f.asked, len(f.rows), counts, f.state
+	s.Version, s.Query, s.Total, s.BySeverity, s.State = f.snap.Version+1, uint64(number), len(f.rows), counts, f.state
 	f.snap = s
 	return v.Handle(Changed{})
 }
@@ -244,7 +246,10 @@ func painter() *themes.Painter {
 }
 
 func frame() Frame {
-	return Frame{Now: noon, Focused: true, Alone: true, Paint: painter(), Health: kube.Health{Known: true, Up: true, LastContact: noon}}
+	return Frame{
+		Now: noon, Focused: true, Alone: true, Paint: painter(), Key: keymap.Default().Key,
+		Health: kube.Health{Known: true, Up: true, LastContact: noon},
+	}
 }
 
 func drawn(v View, s Size, f Frame) string {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ktriage/internal/text"
+	"ktriage/keymap"
 	"ktriage/kube"
 	"ktriage/themes"
 )
@@ -24,23 +25,27 @@ func (l *list[R]) drawHead(b *strings.Builder, w int, f Frame) (cursor int) {
 	if at := l.asOf(f); !at.IsZero() && f.Input == nil {
 		r.Tail = " as of " + at.In(f.Now.Location()).Format(time.TimeOnly)
 	}
-	if l.phase(f) == kube.Stale {
+	switch l.phase(f) {
+	case kube.Stale:
 		r.RightToken, r.Keep = themes.Warn, true
+	case kube.Loading:
+		r.RightToken, r.Keep = themes.Muted, true
+	case kube.Live, kube.Denied, kube.Failed: // the rows, or what stands in their place, say it
 	}
 	return r.Draw(b, w, f.Paint)
 }
 
-// showing names the filter in force.
+// showing names the filter that the rows have passed.
 func (l *list[R]) showing() string {
-	if l.filter.Empty() {
-		return "all"
+	if q := l.shown(); !q.filter.Empty() {
+		return q.filter.Text
 	}
-	return l.filter.Text
+	return "all"
 }
 
-// title is the left part of the rule.
+// title is the left part of the rule. It speaks of the rows that are there, even if others have been asked for.
 func (l *list[R]) title(f Frame) string {
-	s := l.snap
+	s, q := l.snap, l.shown()
 	switch l.phase(f) {
 	case kube.Loading:
 		if s.State.Err != nil {
@@ -55,20 +60,20 @@ func (l *list[R]) title(f Frame) string {
 	}
 	var t string
 	switch {
-	case l.narrowed() && s.Len() == 0:
+	case q.narrowed() && s.Len() == 0:
 		t = "none of " + text.Count(s.Total) + " match"
-	case l.narrowed():
+	case q.narrowed():
 		t = text.Count(s.Len()) + " of " + text.Count(s.Total)
 	case s.Total == 0:
 		t = "none"
 	default:
-		t = l.spec.counts(s)
+		t = l.counts
 	}
-	if l.pin != (Pin{}) {
-		t += " · " + l.pin.Field + "=" + l.pin.Value
+	if q.pin != (Pin{}) {
+		t += " · " + q.pin.Field + "=" + q.pin.Value
 	}
-	if !l.filter.Empty() {
-		t += "  / " + l.filter.Text
+	if !q.filter.Empty() {
+		t += "  / " + q.filter.Text
 	}
 	if m := l.marked(); m != "" {
 		t += " · " + m
@@ -93,8 +98,8 @@ func (l *list[R]) position(f Frame) []string {
 	if phase == kube.Stale || phase == kube.Loading {
 		return []string{phase.String() + " · " + p, phase.String()}
 	}
-	name := l.spec.orders[l.order].title
-	if l.reverse {
+	name := l.spec.orders[l.shown().order].title
+	if l.shown().reverse {
 		name += " reversed"
 	}
 	return []string{name + " · " + p, p}
@@ -121,16 +126,30 @@ func (l *list[R]) asOf(f Frame) time.Time {
 	return l.snap.State.Since
 }
 
-func (l *list[R]) narrowed() bool { return !l.filter.Empty() || l.pin != (Pin{}) }
-
-// drawFault writes the line under a filter that cannot be read.
-func (l *list[R]) drawFault(b *strings.Builder, w int, f Frame) {
-	field := 4 // cells before the text in the rule
+// drawFault writes the line under a filter that cannot be read: carets below the fault, as far as the field shows it,
+// and the reason beside them, where there is more room. cursor is the column of the text cursor in the line above; text
+// that has been scrolled out of the field is behind its left end.
+func (l *list[R]) drawFault(b *strings.Builder, w, cursor int, f Frame) {
+	typed, before := f.Input.Text(), len(f.Input.Before)
+	from := min(l.fault.At, len(typed))
+	to := min(from+l.fault.Len, len(typed))
+	at := cursor - text.Width(typed[min(from, before):before]) + text.Width(typed[before:max(from, before)])
+	end := at + max(1, text.Width(typed[from:to]))
+	left := 2 // the field's first column
 	if !f.Alone {
-		field += text.Width(f.Chip) + 4
+		left += text.Width(f.Chip) + 4
 	}
-	at := field + text.Width(f.Input.Text()[:min(l.fault.At, len(f.Input.Text()))])
-	line := strings.Repeat(" ", min(at, w/2)) + strings.Repeat("^", max(1, min(l.fault.Len, 8))) + " " + l.fault.Reason
+	at = min(max(at, left), w-1)
+	carets := strings.Repeat("^", max(1, min(end, w, at+8)-at))
+
+	line := strings.Repeat(" ", at) + carets
+	switch room := w - at - len(carets) - 1; {
+	case room >= text.Width(l.fault.Reason) || room >= at-1:
+		line += " " + text.Cut(l.fault.Reason, room, f.ellipsis())
+	default:
+		reason := text.Cut(l.fault.Reason, at-1, f.ellipsis())
+		line = strings.Repeat(" ", at-1-text.Width(reason)) + reason + " " + carets
+	}
 	b.WriteString(f.Paint.Open(themes.Bad, themes.Plain))
 	text.AppendPadded(b, line, w, false)
 	b.WriteString(f.Paint.Close())
@@ -145,27 +164,49 @@ func (l *list[R]) emptiness(f Frame) []string {
 		return []string{
 			"You may not list " + l.spec.many + ". The server says:",
 			reason(s.State.Err),
-			"needed: list and watch " + l.spec.many + " · other panes work · ctrl+r asks again",
+			"needed: list and watch " + l.spec.many + " · other panes work · " + f.Key(keymap.ReadAgain) + " asks again",
 		}
 	case kube.Failed:
-		return []string{"The server has no " + l.spec.many + ": " + reason(s.State.Err), "ctrl+r asks again"}
+		return []string{"The server has no " + l.spec.many + ": " + reason(s.State.Err), f.Key(keymap.ReadAgain) + " asks again"}
 	case kube.Loading:
 		return l.loading(f)
 	case kube.Live, kube.Stale: // what is there has been read
 	}
-	if s.Total > 0 {
-		return []string{"No " + l.spec.one + " matches  " + strings.TrimSpace(l.wanted()),
-			"esc clears the filter   / changes it"}
+	switch {
+	case l.Waiting():
+		return []string{"Looking" + f.ellipsis()}
+	case s.Total > 0:
+		return []string{"No " + l.spec.one + " matches  " + strings.TrimSpace(l.wanted()), l.wayOut(f)}
 	}
 	return []string{"No " + l.spec.many + " here.", "The list is complete and you may read it; there are none."}
 }
 
 func (l *list[R]) wanted() string {
-	w := l.filter.Text
-	if l.pin != (Pin{}) {
-		w = l.pin.Field + "=" + l.pin.Value + " " + w
+	q := l.shown()
+	if q.pin != (Pin{}) {
+		return q.pin.Field + "=" + q.pin.Value + " " + q.filter.Text
 	}
-	return w
+	return q.filter.Text
+}
+
+// wayOut says which key leads out of a filter or a pin that leaves nothing, as back does it.
+func (l *list[R]) wayOut(f Frame) string {
+	if f.Input != nil {
+		return f.Key(keymap.FilterClear) + " clears the filter"
+	}
+	back, filtered := f.Key(keymap.Back), !l.shown().filter.Empty()
+	switch {
+	case l.table.Marked() > 0:
+		back += " takes the marks away"
+	case filtered:
+		back += " clears the filter"
+	default:
+		back += " goes back"
+	}
+	if filtered {
+		back += "   " + f.Key(keymap.EditFilter) + " changes it"
+	}
+	return back
 }
 
 func (l *list[R]) loading(f Frame) []string {
@@ -176,7 +217,7 @@ func (l *list[R]) loading(f Frame) []string {
 			err = f.Health.Err
 		}
 		e := kube.Explain(err)
-		return []string{e.Sentence, e.Next, "It is tried again all the time; ctrl+r tries now."}
+		return []string{e.Sentence, e.Next, "It is tried again all the time; " + f.Key(keymap.ReadAgain) + " tries now."}
 	}
 	if s.State.Seen == 0 {
 		return []string{"Reading " + l.spec.many + f.ellipsis(), "Rows appear as they arrive."}

@@ -9,11 +9,28 @@ import (
 	"ktriage/themes"
 )
 
-// intent answers a key.
+// rowKeys are the keys that act on the object under the cursor.
+var rowKeys = []keymap.ID{
+	keymap.OpenRow, keymap.NodePods, keymap.PodNode, keymap.ShowDetails, keymap.CopyName, keymap.Mark, keymap.MarkRange,
+}
+
+// steps are the keys that only move the cursor.
+var steps = []keymap.ID{keymap.Down, keymap.Up, keymap.PageDown, keymap.PageUp, keymap.First, keymap.Last}
+
+// intent answers a key. A key typed ahead must not meet the rows of an older question; that lasts a frame, so that it is
+// no reason to grey the key. The screen asks Why as well before it sends one, but a pane must be safe alone.
 func (l *list[R]) intent(id keymap.ID) []Effect {
 	if why := l.Why(id); why != "" {
 		return []Effect{Flash{why, themes.Warn}}
 	}
+	switch {
+	case !l.Waiting():
+	case slices.Contains(steps, id):
+		return nil
+	case slices.Contains(rowKeys, id) || id == keymap.InvertMarks:
+		return []Effect{Flash{"the rows are still being looked for", themes.Warn}}
+	}
+	l.forget()
 	if l.move(id) {
 		return nil
 	}
@@ -21,16 +38,30 @@ func (l *list[R]) intent(id keymap.ID) []Effect {
 		l.sort(column)
 		return nil
 	}
+	if slices.Contains(rowKeys, id) {
+		l.table.Hold()
+		return l.act(id)
+	}
+	switch id {
+	case keymap.InvertMarks:
+		l.table.Invert()
+	case keymap.Back:
+		return l.back()
+	}
+	return nil
+}
+
+// act does what a key does to the object under the cursor.
+func (l *list[R]) act(id keymap.ID) []Effect {
 	r, ok := l.table.Current()
+	if !ok {
+		return nil
+	}
 	switch id {
 	case keymap.Mark:
 		l.table.Mark()
 	case keymap.MarkRange:
 		l.table.MarkRange()
-	case keymap.InvertMarks:
-		l.table.Invert()
-	case keymap.Back:
-		return l.back()
 	case keymap.OpenRow, keymap.NodePods:
 		return l.spec.open(r)
 	case keymap.ShowDetails:
@@ -38,7 +69,7 @@ func (l *list[R]) intent(id keymap.ID) []Effect {
 	case keymap.CopyName:
 		return []Effect{Copy{l.spec.copied(r)}}
 	default:
-		if ok && l.spec.other != nil {
+		if l.spec.other != nil {
 			return l.spec.other(r, id)
 		}
 	}
@@ -68,7 +99,6 @@ func (l *list[R]) move(id keymap.ID) bool {
 	default:
 		return false
 	}
-	l.seek = Place{}
 	return true
 }
 
@@ -78,17 +108,18 @@ func (l *list[R]) sort(id string) {
 	if i < 0 {
 		return
 	}
-	l.reverse = i == l.order && !l.reverse
-	l.order = i
-	l.ask()
+	q := l.asked()
+	q.reverse = i == q.order && !q.reverse
+	q.order = i
+	l.ask(q)
 }
 
 // back climbs one step: marks first, then the filter; the rest is not the pane's.
 func (l *list[R]) back() []Effect {
 	switch {
-	case len(l.table.Marks()) > 0:
+	case l.table.Marked() > 0:
 		l.table.ClearMarks()
-	case !l.filter.Empty():
+	case !l.asked().filter.Empty():
 		l.setFilter("")
 	default:
 		return []Effect{Up{}}
@@ -98,18 +129,15 @@ func (l *list[R]) back() []Effect {
 
 // Why implements View.
 func (l *list[R]) Why(id keymap.ID) string {
-	switch id {
-	case keymap.OpenRow, keymap.NodePods, keymap.PodNode, keymap.ShowDetails, keymap.CopyName, keymap.Mark, keymap.MarkRange:
-		if _, ok := l.table.Current(); !ok {
-			return fmt.Sprintf("no %s is selected", l.spec.one)
-		}
+	if _, ok := l.table.Current(); !ok && slices.Contains(rowKeys, id) {
+		return fmt.Sprintf("no %s is selected", l.spec.one)
 	}
 	return ""
 }
 
-// Marked says how many rows are marked, and how many of them the filter hides, "" if none is.
+// marked says how many rows are marked, and how many of them the filter hides, "" if none is.
 func (l *list[R]) marked() string {
-	n := len(l.table.Marks())
+	n := l.table.Marked()
 	if n == 0 {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -23,15 +24,15 @@ type spec[R kube.Row] struct {
 	name      string
 	one, many string // "pod", "pods"
 	scope     keymap.Scope
-	kind      kube.Kinds
 	needs     kube.Kinds
 	columns   []table.Column[R]
 	orders    []order[R]       // the first is the default
 	byName    func(a, b R) int // by name: breaks every tie
 	severity  func(R, kube.Moment) kube.Severity
-	counts    func(*kube.Snapshot[R]) string
-	pinned    func(Pin) func(R, kube.Moment) bool
-	strip     func(R, kube.Moment) Strip
+	counts    func(*kube.Snapshot[R]) string      // reads all rows: once per snapshot
+	pinned    func(Pin) func(R, kube.Moment) bool // nil where nothing pins the pane
+	state     func(R, kube.Moment) string         // cheap: the palette asks it of thousands
+	diagnosis func(R, kube.Moment) []string
 	details   func(R, kube.Moment) []Fact
 	open      func(R) []Effect // enter
 	other     func(R, keymap.ID) []Effect
@@ -49,89 +50,23 @@ type order[R kube.Row] struct {
 
 // list is a pane that shows the rows of one kind.
 type list[R kube.Row] struct {
-	spec    spec[R]
-	feed    Feed[R]
-	snap    *kube.Snapshot[R]
-	table   *table.Model[R]
-	order   int
-	reverse bool
-	filter  Filter
-	fault   *FilterError // of the text being typed; the filter before it stays in force
-	pin     Pin
-	seek    Place // the row to go to as soon as it is there
+	spec   spec[R]
+	feed   Feed[R]
+	snap   *kube.Snapshot[R]
+	counts string // what spec.counts says of snap
+	table  *table.Model[R]
+	// questions are what the feed has been asked, from the question that snap answers to the newest. What the head says
+	// of the rows is always said of the first; what is asked next starts from the last.
+	questions []question
+	fault     *FilterError // of the text being typed; the filter before it stays in force
+	goal      *Place       // where the last Go leads, until the rows are there
 }
 
 func newList[R kube.Row](feed Feed[R], s spec[R]) *list[R] {
-	l := &list[R]{spec: s, feed: feed, snap: feed.Load(), table: table.New(s.columns, s.severity)}
-	l.ask()
+	l := &list[R]{spec: s, feed: feed, table: table.New(s.columns, s.severity)}
+	l.ask(question{})
+	l.load()
 	return l
-}
-
-// ask tells the feed what is wanted now.
-func (l *list[R]) ask() {
-	o := l.spec.orders[l.order]
-	l.table.SetSort(o.column, o.descending() != l.reverse)
-	l.feed.SetQuery(query(o, l.reverse, l.spec.byName, l.filter, l.pinned()))
-}
-
-// NodesQuery asks for the nodes that pass a filter, worst first.
-func NodesQuery(f Filter) kube.Query[*kube.Node] {
-	return query(nodeOrders()[0], false, nodesByName, f, nil)
-}
-
-// PodsQuery asks for the pods that pass a filter, worst first.
-func PodsQuery(f Filter) kube.Query[*kube.Pod] {
-	return query(podOrders()[0], false, podsByName, f, nil)
-}
-
-// query makes the question of an order, a filter and a pin.
-func query[R kube.Row](o order[R], reverse bool, byName func(a, b R) int, filter Filter,
-	pinned func(R, kube.Moment) bool) kube.Query[R] {
-	q := kube.Query[R]{
-		Key: func(r R, rank uint8, m kube.Moment) uint64 {
-			var key uint64
-			if o.key != nil {
-				key = o.key(r, rank, m)
-			}
-			if reverse {
-				return ^key
-			}
-			return key
-		},
-		Tie:   o.tie(reverse, byName),
-		Reads: o.reads,
-	}
-	if !filter.Empty() || pinned != nil {
-		q.Keep = func(r R, m kube.Moment) bool {
-			return (pinned == nil || pinned(r, m)) && filter.Keep(func(word string) bool { return r.Matches(word, m) })
-		}
-	}
-	return q
-}
-
-func (o order[R]) descending() bool { return o.compare == nil }
-
-func (o order[R]) tie(reverse bool, byName func(a, b R) int) func(a, b R) int {
-	if o.compare == nil {
-		return byName
-	}
-	return func(a, b R) int {
-		n := o.compare(a, b)
-		if reverse {
-			n = -n
-		}
-		if n == 0 {
-			n = byName(a, b)
-		}
-		return n
-	}
-}
-
-func (l *list[R]) pinned() func(R, kube.Moment) bool {
-	if l.pin == (Pin{}) || l.spec.pinned == nil {
-		return nil
-	}
-	return l.spec.pinned(l.pin)
 }
 
 // Name implements View.
@@ -154,75 +89,133 @@ func (l *list[R]) Handle(e Event) []Effect {
 	case Query:
 		l.setFilter(e.Text)
 	case Go:
-		l.goTo(e.Place)
+		return l.goTo(e.Place)
 	case Intent:
 		return l.intent(e.ID)
 	}
 	return nil
 }
 
-// load takes the newest snapshot and says so when the object under the cursor has gone. What a filter or a pin may have
-// dropped has not gone. Columns are as wide as what has been in view, so that nothing moves while one scrolls; what came
-// before everything was read does not count.
+// load takes the newest snapshot. Columns are as wide as what has been in view, so that nothing moves while one scrolls;
+// what came before everything was read, or was another choice of rows, does not count.
 func (l *list[R]) load() []Effect {
-	complete := l.snap.Moment.Complete
+	old, before := l.snap, l.shown()
 	l.snap = l.feed.Load()
-	if l.snap.Moment.Complete && !complete {
+	l.questions = slices.DeleteFunc(l.questions, func(q question) bool { return q.number < l.snap.Query })
+	now := l.shown()
+	l.counts = l.spec.counts(l.snap)
+
+	if !now.alike(before) || old != nil && l.snap.Moment.Complete && !old.Moment.Complete {
 		l.table.Refit()
 	}
+	o := l.spec.orders[now.order]
+	l.table.SetSort(o.column, o.descending() != now.reverse)
 	l.table.SetSnapshot(l.snap)
-	l.find()
-	if ref, gone := l.table.Gone(); gone && !l.narrowed() {
-		return []Effect{Flash{l.spec.one + " " + fullName(ref) + " is gone", themes.Muted}}
-	}
-	return nil
+	return append(l.arrive(), l.gone()...)
 }
 
+// gone says so when the object under the cursor has gone. What a filter or a pin may have dropped has not gone; and
+// while other rows are looked for, there is time.
+func (l *list[R]) gone() []Effect {
+	narrowed := l.shown().narrowed()
+	if l.Waiting() && !narrowed {
+		return nil
+	}
+	ref, gone := l.table.Gone()
+	if !gone || narrowed {
+		return nil
+	}
+	return []Effect{Flash{l.spec.one + " " + fullName(ref) + " is gone", themes.Muted}}
+}
+
+// setFilter takes the filter as it is typed.
 func (l *list[R]) setFilter(s string) {
+	l.forget()
 	f, err := ParseFilter(s)
 	if err != nil {
 		l.fault, _ = err.(*FilterError) //nolint:errorlint // ParseFilter gives no other, and never wraps it
 		return
 	}
 	l.fault = nil
-	if f.Text != l.filter.Text {
-		l.filter = f
-		l.table.Refit()
-		l.ask()
+	if q := l.asked(); f.Text != q.filter.Text {
+		q.filter = f
+		l.ask(q)
 	}
 }
 
-func (l *list[R]) goTo(p Place) {
-	f, err := ParseFilter(p.Filter)
-	if err == nil {
-		l.filter = f
+// goTo takes the pane to a place. A filter that cannot be read, and a pin that the pane does not know, hide nothing.
+func (l *list[R]) goTo(p Place) []Effect {
+	q := l.asked()
+	q.filter, _ = ParseFilter(p.Filter)
+	q.pin = p.Pin
+	if l.spec.pinned == nil {
+		q.pin = Pin{}
 	}
-	l.fault, l.pin, l.seek = nil, p.Pin, p
-	l.table.Refit()
-	l.ask()
-	l.find()
+	l.fault, l.goal = nil, &p
+	if !q.alike(l.asked()) {
+		l.ask(q)
+	}
+	return l.arrive()
 }
 
-// find puts the cursor on the row that is sought, once it is there.
-func (l *list[R]) find() {
-	uid := l.seek.UID
-	if uid == "" && l.seek.Name != "" {
-		for i := range l.snap.Len() {
-			if ref := l.snap.Row(i).Ref(); ref.Name == l.seek.Name {
-				uid = ref.UID
-				break
-			}
+// arrive puts the cursor where the last Go leads, once the rows are there that it asked for: on the object that it
+// names, or on the first row, as in any list that nobody has looked at yet. An object that is not among the rows then is
+// given up, since a cursor that jumps minutes later would put another object under the next key. While the first rows
+// are still being read it is waited for.
+func (l *list[R]) arrive() []Effect {
+	if l.goal == nil || l.Waiting() {
+		return nil
+	}
+	goal := *l.goal
+	if !goal.named() {
+		l.goal = nil
+		l.table.Reset()
+		return nil
+	}
+	if uid, ok := l.locate(goal); ok && l.table.Select(uid) {
+		l.goal = nil
+		return nil
+	}
+	if l.snap.State.Phase == kube.Loading {
+		return nil
+	}
+	l.goal = nil
+	if goal.Name == "" {
+		return []Effect{Flash{"the " + l.spec.one + " that was here is not in the list any more", themes.Warn}}
+	}
+	return []Effect{Flash{l.spec.one + " " + goal.Name + " is not in the list", themes.Warn}}
+}
+
+// named reports whether a place means a certain row.
+func (p Place) named() bool { return p.UID != "" || p.Name != "" }
+
+// locate gives the UID of the row that a place means.
+func (l *list[R]) locate(p Place) (uid string, ok bool) {
+	if p.UID != "" {
+		return p.UID, true
+	}
+	for i := range l.snap.Len() {
+		if ref := l.snap.Row(i).Ref(); ref.Name == p.Name {
+			return ref.UID, true
 		}
 	}
-	if uid != "" && l.table.Select(uid) {
-		l.seek = Place{}
+	return "", false
+}
+
+// forget gives up the row that the last Go named: the operator has gone on.
+func (l *list[R]) forget() {
+	if l.goal != nil && l.goal.named() {
+		l.goal = nil
 	}
 }
 
 // Place implements View.
 func (l *list[R]) Place() Place {
-	p := Place{Pane: l.spec.name, Filter: l.filter.Text, Pin: l.pin}
-	if r, ok := l.table.Current(); ok {
+	q := l.asked()
+	p := Place{Pane: l.spec.name, Filter: q.filter.Text, Pin: q.pin}
+	if l.goal != nil {
+		p.UID, p.Name = l.goal.UID, l.goal.Name
+	} else if r, ok := l.table.Current(); ok {
 		p.UID = r.Ref().UID
 	}
 	return p
@@ -255,7 +248,7 @@ func (l *list[R]) Objects(n int) []Object {
 		r := l.snap.Row(i)
 		ref := r.Ref()
 		out = append(out, Object{
-			Name: fullName(ref), Kind: l.spec.one, Note: l.spec.strip(r, l.snap.Moment).State,
+			Name: fullName(ref), Kind: l.spec.one, Note: l.spec.state(r, l.snap.Moment),
 			Place: Place{Pane: l.spec.name, UID: ref.UID},
 		})
 	}
@@ -276,9 +269,9 @@ func (l *list[R]) Strip(now time.Time) Strip {
 		return Strip{}
 	}
 	m := l.moment(now)
-	s := l.spec.strip(r, m)
-	s.Name, s.Severity = fullName(r.Ref()), l.spec.severity(r, m)
-	return s
+	return Strip{
+		Name: fullName(r.Ref()), State: l.spec.state(r, m), Severity: l.spec.severity(r, m), Lines: l.spec.diagnosis(r, m),
+	}
 }
 
 // Details implements View.
@@ -324,7 +317,7 @@ func (l *list[R]) Draw(b *strings.Builder, s Size, f Frame) (cursor int) {
 	cursor = l.drawHead(b, s.W, f)
 	if fault {
 		b.WriteByte('\n')
-		l.drawFault(b, s.W, f)
+		l.drawFault(b, s.W, cursor, f)
 	}
 	if h > 0 {
 		b.WriteByte('\n')

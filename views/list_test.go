@@ -63,31 +63,6 @@ func TestFromAPodToItsNode(t *testing.T) {
 	equal(t, under(n), "worker-07")
 }
 
-func TestANodeThatIsNotThereYetIsGoneToWhenItComes(t *testing.T) {
-	f := newFeed[*kube.Node](beside())
-	v := NewNodes(f)
-	v.Handle(Go{Place{Pane: "nodes", Name: "worker-02"}})
-	f.publish(v)
-	f.rows = nodes()
-	f.publish(v)
-	equal(t, under(v), "worker-02")
-	press(v, keymap.First)
-	f.publish(v)
-	equal(t, under(v), "worker-07")
-}
-
-func TestAKeyPressedMeanwhileEndsTheSearchForARow(t *testing.T) {
-	f := newFeed(beside(), nodes()[0], nodes()[1])
-	v := NewNodes(f)
-	f.publish(v)
-	v.Handle(Go{Place{Pane: "nodes", Name: "worker-07"}})
-	press(v, keymap.Down)
-	equal(t, under(v), "worker-01")
-	f.rows = nodes()
-	f.publish(v)
-	equal(t, under(v), "worker-01")
-}
-
 func TestAPodWithoutANodeSaysSo(t *testing.T) {
 	v, _ := podsPane()
 	press(v, keymap.Down)

@@ -18,18 +18,16 @@ import (
 func NewNodes(feed Feed[*kube.Node]) View {
 	return newList(feed, spec[*kube.Node]{
 		name: "nodes", one: "node", many: "nodes",
-		scope: keymap.Nodes, kind: kube.Nodes,
-		needs:    kube.Nodes | kube.Pods | kube.Metrics,
-		columns:  NodeColumns(),
-		orders:   nodeOrders(),
-		byName:   nodesByName,
-		severity: (*kube.Node).Severity,
-		counts:   nodeCounts,
-		pinned: func(p Pin) func(*kube.Node, kube.Moment) bool {
-			return func(n *kube.Node, _ kube.Moment) bool { return p.Field == "node" && n.Name == p.Value }
-		},
-		strip:   nodeStrip,
-		details: nodeDetails,
+		scope:     keymap.Nodes,
+		needs:     kube.Nodes | kube.Pods | kube.Metrics,
+		columns:   NodeColumns(),
+		orders:    nodeOrders(),
+		byName:    nodesByName,
+		severity:  (*kube.Node).Severity,
+		counts:    nodeCounts,
+		state:     nodeState,
+		diagnosis: (*kube.Node).Diagnosis,
+		details:   nodeDetails,
 		open: func(n *kube.Node) []Effect {
 			return []Effect{Open{Place{Pane: "pods", Pin: Pin{"node", n.Name}}}}
 		},
@@ -184,12 +182,12 @@ func nodeCounts(s *kube.Snapshot[*kube.Node]) string {
 	return t
 }
 
-func nodeStrip(n *kube.Node, m kube.Moment) Strip {
-	state := n.StatusText()
-	if since := n.For(); !since.IsZero() {
-		state += " since " + clock(since, m.Now)
+func nodeState(n *kube.Node, m kube.Moment) string {
+	since := n.For()
+	if since.IsZero() {
+		return n.StatusText()
 	}
-	return Strip{State: state, Lines: n.Diagnosis(m)}
+	return n.StatusText() + " since " + clock(since, m.Now)
 }
 
 func nodeDetails(n *kube.Node, m kube.Moment) []Fact {

@@ -118,6 +118,7 @@ func TestTheArrowStandsInTheColumnThatIsSorted(t *testing.T) {
 		}
 	}
 	press(v, "pods.sort.badness")
+	f.publish(v)
 	if header := strings.Split(plainText(drawn(v, Size{160, 9}, frame())), "\n")[1]; strings.ContainsAny(header, "↓↑") {
 		t.Errorf("badness has no column, but the header is %q", header)
 	}

@@ -16,7 +16,7 @@ import (
 func NewPods(feed Feed[*kube.Pod]) View {
 	return newList(feed, spec[*kube.Pod]{
 		name: "pods", one: "pod", many: "pods",
-		scope: keymap.Pods, kind: kube.Pods,
+		scope:    keymap.Pods,
 		needs:    kube.Pods | kube.Nodes | kube.Metrics,
 		columns:  PodColumns(),
 		orders:   podOrders(),
@@ -28,10 +28,11 @@ func NewPods(feed Feed[*kube.Pod]) View {
 			}
 			return text.Count(s.NotWell()) + " not ok of " + text.Count(s.Total)
 		},
-		pinned:  podsOf,
-		strip:   podStrip,
-		details: podDetails,
-		open:    func(*kube.Pod) []Effect { return []Effect{ShowDetails{}} },
+		pinned:    podsOf,
+		state:     (*kube.Pod).StatusText,
+		diagnosis: (*kube.Pod).Diagnosis,
+		details:   podDetails,
+		open:      func(*kube.Pod) []Effect { return []Effect{ShowDetails{}} },
 		other: func(p *kube.Pod, id keymap.ID) []Effect {
 			switch {
 			case id != keymap.PodNode:
@@ -153,10 +154,6 @@ func podOrders() []order[*kube.Pod] {
 		{id: "memory", title: "memory", column: "memory", reads: kube.Metrics,
 			key: use(func(u kube.Use) int64 { return u.Memory })},
 	}
-}
-
-func podStrip(p *kube.Pod, m kube.Moment) Strip {
-	return Strip{State: p.StatusText(m), Lines: p.Diagnosis(m)}
 }
 
 func podDetails(p *kube.Pod, m kube.Moment) []Fact {

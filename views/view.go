@@ -39,6 +39,8 @@ type View interface {
 	Strip(now time.Time) Strip
 	// Namespaces are the numbers of rows by namespace, whatever the filter; nobody may write to the map.
 	Namespaces() map[string]int
+	// Waiting reports whether the rows still answer an older question than the newest.
+	Waiting() bool
 	// Fault is what is wrong with the filter as it is typed, nil if it is in force.
 	Fault() *FilterError
 	// Details are the facts of the row with that UID, uncut; false if the list does not have it.

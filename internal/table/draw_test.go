@@ -134,7 +134,8 @@ func TestMoreTellsWhichColumnsAreOutOfView(t *testing.T) {
 		{60, 9, true, false, "NAMESPACE/NAME STATUS AGE NODE"},
 		{60, -1, true, true, "NAMESPACE/NAME STATUS RESTARTS AGE"},
 		{60, -9, false, true, "NAMESPACE/NAME READY STATUS NODE"},
-		{30, 0, false, true, "NAMESPACE/NAME"},
+		{30, 0, false, true, "NAMESPACE… STATUS"},
+		{20, 0, false, true, "NAMESPACE/NAME"},
 		{80, 3, false, false, "NAMESPACE/NAME READY STATUS RESTARTS AGE NODE"},
 	} {
 		m.ScrollColumns(c.scroll)
@@ -143,6 +144,24 @@ func TestMoreTellsWhichColumnsAreOutOfView(t *testing.T) {
 		if header != c.header || left != c.left || right != c.right {
 			t.Errorf("width %d, scrolled by %d: %q, more to the left %t, to the right %t; want %q, %t, %t",
 				c.width, c.scroll, header, left, right, c.header, c.left, c.right)
+		}
+	}
+}
+
+// TestColumnsThatNeverDropStayWhileANameCanShrink is a grid of 106 columns with a long state in it.
+func TestColumnsThatNeverDropStayWhileANameCanShrink(t *testing.T) {
+	columns := podColumns()
+	columns[2].Max = 28
+	m := New(columns, severityOf)
+	row := named("checkout-7d9f8c6b5-x2k4q")
+	row.status = "Init:CreateContainerConfigE…"
+	m.SetSnapshot(kube.NewSnapshot([]*pod{row}, kube.Moment{}))
+	same(t, draw(m, 52, 2, true), `
+   NAMESPACE/NAME       STATUS                      
+▌· `+cut("shop/checkout-7d9f8c6b5-x2k4q", 20)+` Init:CreateContainerConfigE…`)
+	for w := 3 + 8 + 1 + 28; w <= 120; w++ {
+		if line := draw(m, w, 2, true)[1]; !strings.Contains(line, row.status) {
+			t.Errorf("%d columns: the state is lost: %q", w, line)
 		}
 	}
 }

@@ -59,6 +59,7 @@ func (m *Model[R]) lay(width int) {
 	} else {
 		m.drop(width, room)
 	}
+	m.squeeze(width, room)
 	m.trim(width, room)
 	m.stretch(room - m.taken(width))
 }
@@ -105,7 +106,28 @@ func (m *Model[R]) scroll(width, room int) {
 	}
 }
 
-// trim is for a line too narrow for the columns that never drop: the last go, and the first takes what there is.
+// narrowest is how far a column that can be cut shrinks before one goes that never drops.
+const narrowest = 8
+
+// squeeze is for a line too narrow for the columns that never drop: those that can be cut fall below their Min, the
+// widest first, so that the others stay.
+func (m *Model[R]) squeeze(width, room int) {
+	for over := m.taken(width) - room; over > 0; over-- {
+		widest := -1
+		for i, s := range m.shown {
+			c := &m.columns[s.column]
+			if (c.Flex || c.Middle) && s.width > narrowest && (widest < 0 || s.width > m.shown[widest].width) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		m.shown[widest].width--
+	}
+}
+
+// trim is for a line too narrow even so: the last columns go, and the first takes what there is.
 func (m *Model[R]) trim(width, room int) {
 	for len(m.shown) > 1 && m.taken(width) > room {
 		m.shown = m.shown[:len(m.shown)-1]

@@ -11,41 +11,54 @@ import (
 
 // plain is the table as one would write it without a screen: the rows, and which of them is meant.
 type plain struct {
-	uids   []string
-	cursor string // "" in an empty list
-	held   bool
-	marks  map[string]bool
+	uids  []string
+	meant string // what the cursor is on, or was when the list became empty
+	at    int    // where that stands, or stood
+	held  bool
+	marks map[string]bool
 }
 
-func (p *plain) index() int { return slices.Index(p.uids, p.cursor) }
+// cursor is the row under the cursor, "" in an empty list.
+func (p *plain) cursor() string {
+	if len(p.uids) == 0 {
+		return ""
+	}
+	return p.meant
+}
+
+// put sets the cursor on the row at an index, as near as the list has one.
+func (p *plain) put(i int) {
+	if len(p.uids) > 0 {
+		p.at = min(max(i, 0), len(p.uids)-1)
+		p.meant = p.uids[p.at]
+	}
+}
 
 func (p *plain) move(n int) {
-	if len(p.uids) > 0 {
-		p.cursor, p.held = p.uids[min(max(p.index()+n, 0), len(p.uids)-1)], true
-	}
+	p.held = p.held || len(p.uids) > 0
+	p.put(p.at + n)
 }
 
 // become replaces the rows: the cursor stays, or goes to the nearest row below that is left, or above.
 func (p *plain) become(uids []string) {
-	at, old := p.index(), p.uids
+	near := []string{p.meant}
+	if len(p.uids) > 0 {
+		above := slices.Clone(p.uids[:p.at])
+		slices.Reverse(above)
+		near = slices.Concat(p.uids[p.at:], above)
+	}
 	p.uids = uids
-	if len(uids) == 0 {
-		p.cursor, p.held = "", false
-		return
-	}
 	if !p.held {
-		p.cursor = uids[0]
+		p.put(0)
 		return
 	}
-	above := slices.Clone(old[:at])
-	slices.Reverse(above)
-	for _, uid := range slices.Concat(old[at:], above) {
-		if slices.Contains(uids, uid) {
-			p.cursor = uid
+	for _, uid := range near {
+		if i := slices.Index(uids, uid); i >= 0 {
+			p.put(i)
 			return
 		}
 	}
-	p.cursor = uids[min(at, len(uids)-1)]
+	p.put(p.at)
 }
 
 // TestTableAgreesWithAPlainList drives the table and a plain list through the same keys and changes.
@@ -54,15 +67,16 @@ func TestTableAgreesWithAPlainList(t *testing.T) {
 		m, p := New(podColumns(), severityOf), &plain{marks: map[string]bool{}}
 		born, height := 0, 12
 		show := func(uids []string) {
-			before, chosen, lineBefore := p.cursor, p.held, m.at-m.top
+			before, chosen, lineBefore := p.cursor(), p.held && len(p.uids) > 0, m.at-m.top
 			p.become(uids)
 			m.SetSnapshot(filtered(uids...))
 			ref, gone := m.Gone()
 			if want := chosen && !slices.Contains(uids, before); gone != want || gone && ref.UID != before {
 				t.Fatalf("gone %t (%s), want %t (%s)", gone, ref.Name, want, before)
 			}
-			top := p.index() - lineBefore
-			if roomy := top >= 0 && top+m.rows <= len(uids); m.rows > 0 && p.held && roomy && m.top != top {
+			top := p.at - lineBefore
+			roomy := len(uids) > 0 && top >= 0 && top+m.rows <= len(uids) && lineBefore < m.rows
+			if p.held && roomy && m.top != top {
 				t.Fatalf("the cursor went from line %d to %d with room above and below", lineBefore, m.at-m.top)
 			}
 		}
@@ -101,13 +115,21 @@ func TestTableAgreesWithAPlainList(t *testing.T) {
 			"select": func(t *rapid.T) {
 				uid := rapid.SampledFrom(append(slices.Clone(p.uids), "nosuch")).Draw(t, "uid")
 				if m.Select(uid) {
-					p.cursor, p.held = uid, true
+					p.move(slices.Index(p.uids, uid) - p.at)
 				}
+			},
+			"hold":  func(*rapid.T) { m.Hold(); p.move(0) },
+			"reset": func(*rapid.T) { m.Reset(); p.put(0); p.held = false },
+			"empty": func(*rapid.T) { show(nil) },
+			"mistype": func(*rapid.T) {
+				uids := p.uids
+				show(nil)
+				show(uids)
 			},
 			"mark": func(*rapid.T) {
 				m.Mark()
-				if p.cursor != "" {
-					p.held, p.marks[p.cursor] = true, !p.marks[p.cursor]
+				if uid := p.cursor(); uid != "" {
+					p.held, p.marks[uid] = true, !p.marks[uid]
 				}
 			},
 			"invert": func(*rapid.T) {
@@ -125,8 +147,8 @@ func TestTableAgreesWithAPlainList(t *testing.T) {
 // agree holds what was drawn against the plain list.
 func agree(t *rapid.T, m *Model[*pod], p *plain, lines []string, height int) {
 	row, ok := m.Current()
-	if ok != (p.cursor != "") || ok && row.ref.UID != p.cursor {
-		t.Fatalf("cursor on %v, want %q", row, p.cursor)
+	if ok != (p.cursor() != "") || ok && row.ref.UID != p.cursor() {
+		t.Fatalf("cursor on %v, want %q", row, p.cursor())
 	}
 	first, last := m.Range()
 	if want := min(height-1, len(p.uids)); last-first != want {
@@ -137,15 +159,15 @@ func agree(t *rapid.T, m *Model[*pod], p *plain, lines []string, height int) {
 		if !strings.Contains(line, "shop/"+uid) {
 			t.Fatalf("line %d is %q, want %s", i+1, line, uid)
 		}
-		if got := strings.HasPrefix(line, "▌"); got != (uid == p.cursor) {
+		if got := strings.HasPrefix(line, "▌"); got != (uid == p.cursor()) {
 			t.Fatalf("line %d: cursor %t: %q", i+1, got, line)
 		}
 		if got := strings.Contains(line, "*"); got != p.marks[uid] {
 			t.Fatalf("line %d: mark %t: %q", i+1, got, line)
 		}
 	}
-	if i := p.index(); i >= 0 && height > 1 && (i < first || i >= last) {
-		t.Fatalf("the cursor is on row %d, in view are %d to %d", i, first, last)
+	if p.cursor() != "" && height > 1 && (p.at < first || p.at >= last) {
+		t.Fatalf("the cursor is on row %d, in view are %d to %d", p.at, first, last)
 	}
 	hidden := 0
 	for uid, marked := range p.marks {

@@ -65,6 +65,9 @@ func (m *Model[R]) ClearMarks() {
 	m.anchor, m.hidden = "", 0
 }
 
+// Marked is how many objects are marked, hidden ones too.
+func (m *Model[R]) Marked() int { return len(m.marks) }
+
 // Marks gives the marked objects, hidden ones too, by namespace and name.
 func (m *Model[R]) Marks() []kube.Ref {
 	return slices.SortedFunc(maps.Values(m.marks), func(a, b kube.Ref) int {

@@ -75,8 +75,8 @@ func TestMarksSurviveAFilterAndAreCountedAsHidden(t *testing.T) {
 	m.Last()
 	m.Mark()
 	m.SetSnapshot(filtered("b", "d"))
-	if got := markedNames(m); got != "a d" || m.Hidden() != 1 {
-		t.Errorf("marked %s, %d hidden", got, m.Hidden())
+	if got := markedNames(m); got != "a d" || m.Marked() != 2 || m.Hidden() != 1 {
+		t.Errorf("marked %s, that is %d, %d hidden", got, m.Marked(), m.Hidden())
 	}
 	m.Invert()
 	if got := markedNames(m); got != "a b" || m.Hidden() != 1 {

@@ -11,6 +11,9 @@ func (m *Model[R]) Last() { m.put(m.snap.Len() - 1) }
 
 // Page moves cursor and window n screens down, or up if n is negative; one row stays in view to read on from.
 func (m *Model[R]) Page(n int) {
+	if m.snap.Len() == 0 {
+		return
+	}
 	step := n * max(1, m.rows-1)
 	m.top += step
 	m.put(m.at + step)
@@ -29,10 +32,20 @@ func (m *Model[R]) Select(uid string) bool {
 	return true
 }
 
+// Hold makes the object under the cursor the user's choice, as a key does that moved the cursor to it: what is done to
+// an object must not leave the cursor on another one.
+func (m *Model[R]) Hold() { m.put(m.at) }
+
+// Reset goes to the first row, chosen by nobody: for another list of the same columns. What stood under the cursor
+// before is not reported as gone.
+func (m *Model[R]) Reset() {
+	m.First()
+	m.held, m.gone = false, nil
+}
+
 // put sets the cursor on a row that the user chose.
 func (m *Model[R]) put(i int) {
 	if m.snap.Len() == 0 {
-		m.top = 0
 		return
 	}
 	m.held = true
@@ -43,6 +56,9 @@ func (m *Model[R]) put(i int) {
 
 // settle moves the window so that it holds the cursor and no line of it is empty while there are rows to fill it.
 func (m *Model[R]) settle() {
+	if m.snap.Len() == 0 {
+		return
+	}
 	m.top = min(max(m.top, 0), m.at)
 	if m.rows > 0 { // drawn, and with room for more than the header
 		m.top = min(m.top, max(0, m.snap.Len()-m.rows))
@@ -52,7 +68,7 @@ func (m *Model[R]) settle() {
 
 // Range gives the rows in view as indices, first inclusive and last exclusive: "first+1 - last of n".
 func (m *Model[R]) Range() (first, last int) {
-	return m.top, min(m.top+m.rows, m.snap.Len())
+	return min(m.top, m.snap.Len()), min(m.top+m.rows, m.snap.Len())
 }
 
 // ScrollColumns moves the columns that may drop n to the left, or to the right if n is negative; columns with Drop 0

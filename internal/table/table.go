@@ -1,6 +1,7 @@
-// Package table draws a window of a list of any length. Its one rule: the work of a key or a frame depends on the rows
-// on the screen, never on the length of the list. The cursor is an object, not a line: it is found again by its UID in
-// every snapshot.
+// Package table draws a window of a list of any length. Its one rule: the work of a frame, and of a key that moves,
+// depends on the rows on the screen, never on the length of the list. What must look farther does so once per snapshot
+// or once per key: finding an object by its UID, the row that takes a vanished one's place, marks in a new snapshot,
+// MarkRange, Invert and Marks. The cursor is an object, not a line: it is found again by its UID in every snapshot.
 package table
 
 import (
@@ -20,8 +21,9 @@ type Cell struct {
 // view, at least Min and the title, and at most Max; it does not shrink until the pane changes its width or Refit.
 //
 // Only Flex and Middle columns are cut to make room; when they stand at Min, whole columns go, the highest Drop first.
-// A text that is longer than the Max of its column is cut at its end; a Right column has no Max, so that no number and
-// no time is ever cut.
+// Columns that never drop go last of all: before, Flex and Middle columns shrink below Min, down to 8 cells. A text that
+// is longer than the Max of its column is cut at its end; a Right column has no Max, so that no number and no time is
+// ever cut.
 type Column[R kube.Row] struct {
 	ID, Title string
 	Min, Max  int  // cells; Max 0 is no limit
@@ -39,8 +41,8 @@ type Model[R kube.Row] struct {
 	snap     *kube.Snapshot[R]
 
 	held   bool      // the user has chosen the object under the cursor
-	cursor kube.Ref  // the object under the cursor; zero in an empty list
-	at     int       // its index in snap
+	cursor kube.Ref  // the object under the cursor; in an empty list the one that was
+	at     int       // its index in snap, or in the last one that was not empty
 	top    int       // index of the first row in view
 	rows   int       // rows in view when last drawn
 	gone   *kube.Ref // vanished from under the cursor and not yet reported
@@ -69,8 +71,9 @@ func New[R kube.Row](columns []Column[R], severity func(R, kube.Moment) kube.Sev
 
 // SetSnapshot shows another version of the list. The cursor stays on its object, and the object on its line of the
 // screen as far as the list is long enough. If the object is no longer there, the cursor goes to the row that stood
-// below it, and Gone reports it once. Until a first key has chosen a row, the cursor stays on the first one, so that
-// while rows arrive the worst are in view.
+// below it, and Gone reports it once. A list that is empty for a while, as under a mistyped filter, forgets neither the
+// object nor its line. Until a first key has chosen a row, the cursor stays on the first one, so that while rows arrive
+// the worst are in view.
 func (m *Model[R]) SetSnapshot(s *kube.Snapshot[R]) {
 	if s == m.snap {
 		return
@@ -78,8 +81,7 @@ func (m *Model[R]) SetSnapshot(s *kube.Snapshot[R]) {
 	old, line := m.snap, m.at-m.top
 	m.snap = s
 	if s.Len() == 0 {
-		m.lose()
-		m.held, m.cursor, m.at, m.top = false, kube.Ref{}, 0, 0
+		m.lose(old)
 	} else {
 		m.at = m.follow(old)
 		m.top = m.at - line
@@ -97,13 +99,13 @@ func (m *Model[R]) follow(old *kube.Snapshot[R]) int {
 	if i, ok := m.snap.Find(m.cursor.UID, m.at); ok {
 		return i
 	}
-	m.lose()
+	m.lose(old)
 	return m.successor(old)
 }
 
-// lose notes that the object under the cursor vanished, if the user had chosen it.
-func (m *Model[R]) lose() {
-	if m.held {
+// lose notes that the object under the cursor vanished, if the user had chosen it and the old snapshot still had it.
+func (m *Model[R]) lose(old *kube.Snapshot[R]) {
+	if m.held && old.Len() > 0 {
 		ref := m.cursor
 		m.gone = &ref
 	}
@@ -120,7 +122,7 @@ func (m *Model[R]) successor(old *kube.Snapshot[R]) int {
 		if i := m.at + d; i < old.Len() {
 			rank[old.Row(i).Ref().UID] = d
 		}
-		if i := m.at - d; i >= 0 {
+		if i := m.at - d; i >= 0 && i < old.Len() {
 			rank[old.Row(i).Ref().UID] = reach + d
 		}
 	}

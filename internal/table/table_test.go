@@ -178,6 +178,59 @@ func TestGoneIsReportedOnce(t *testing.T) {
 	}
 }
 
+func TestEmptyListForgetsNeitherTheObjectNorItsLine(t *testing.T) {
+	m := newPods(numbered(50)...)
+	draw(m, 80, 11, true)
+	m.Move(33)
+	m.Move(-4)
+	before, _ := cursorLine(draw(m, 80, 11, true))
+	m.SetSnapshot(snapshot())
+	if ref, ok := m.Gone(); !ok || ref.Name != "p029" {
+		t.Errorf("gone: %+v, %t", ref, ok)
+	}
+	draw(m, 80, 11, true)
+	m.Page(1)
+	m.Move(1)
+	m.SetSnapshot(filtered())
+	m.SetSnapshot(snapshot(numbered(50)...))
+	if line, text := cursorLine(draw(m, 80, 11, true)); line != before || !strings.Contains(text, "p029") {
+		t.Errorf("cursor on line %d, want %d: %q", line, before, text)
+	}
+	m.SetSnapshot(snapshot())
+	m.Gone()
+	m.SetSnapshot(snapshot("a", "b"))
+	if ref, ok := m.Gone(); ok {
+		t.Errorf("reported again when other rows came: %+v", ref)
+	}
+}
+
+func TestHeldObjectKeepsTheCursorWithoutAMovement(t *testing.T) {
+	m := newPods("p2")
+	m.Hold()
+	m.SetSnapshot(snapshot("p1", "p2"))
+	if got := current(t, m); got != "p2" {
+		t.Errorf("the cursor is on %s", got)
+	}
+}
+
+func TestResetBeginsAtTheFirstRowWhichNobodyChose(t *testing.T) {
+	m := newPods(numbered(50)...)
+	draw(m, 80, 11, true)
+	m.Last()
+	m.SetSnapshot(snapshot(numbered(49)...))
+	m.Reset()
+	if ref, ok := m.Gone(); ok {
+		t.Errorf("reported gone: %+v", ref)
+	}
+	if line, text := cursorLine(draw(m, 80, 11, true)); line != 1 || !strings.Contains(text, "p000") {
+		t.Errorf("cursor on line %d: %q", line, text)
+	}
+	m.SetSnapshot(snapshot(append([]string{"worse"}, numbered(49)...)...))
+	if got := current(t, m); got != "worse" {
+		t.Errorf("the cursor is on %s", got)
+	}
+}
+
 func TestNothingIsReportedGoneThatNobodyChose(t *testing.T) {
 	m := newPods("a", "b")
 	m.SetSnapshot(snapshot("b"))

@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	// cellCap bounds what one cell can hold, in bytes, and detailCap a text of several lines.
-	cellCap   = 4 << 10
-	detailCap = 64 << 10
+	// cellCap bounds what one cell can hold, in bytes.
+	cellCap = 4 << 10
 
 	// clusterCap bounds one cluster, in bytes. Real ones stay below it; what is longer is a base letter under a heap of
 	// marks, which terminals draw over the lines beside it.
@@ -35,15 +34,7 @@ func Clean(s string) string {
 	if printable(s) {
 		return s[:min(len(s), cellCap)]
 	}
-	return scrub(s, cellCap, false)
-}
-
-// CleanLines is Clean for text of several lines: line feeds stay, at most 64 KiB.
-func CleanLines(s string) string {
-	if printable(s) {
-		return s[:min(len(s), detailCap)]
-	}
-	return scrub(s, detailCap, true)
+	return scrub(s)
 }
 
 func printable(s string) bool {
@@ -55,11 +46,11 @@ func printable(s string) bool {
 	return true
 }
 
-// scrub bounds what it reads as well: the room above the limit is for sequences that go.
-func scrub(s string, limit int, lines bool) string {
-	s = strings.ToValidUTF8(prefix(s, 4*limit), replacement)
+// scrub bounds what it reads as well: the room above cellCap is for sequences that go.
+func scrub(s string) string {
+	s = strings.ToValidUTF8(prefix(s, 4*cellCap), replacement)
 	var b strings.Builder
-	b.Grow(min(len(s), limit))
+	b.Grow(min(len(s), cellCap))
 	for i := 0; i < len(s); {
 		if n := sequence(s[i:]); n > 0 {
 			i += n
@@ -72,8 +63,6 @@ func scrub(s string, limit int, lines bool) string {
 			b.WriteByte(byte(r))
 		case r == '\r' && i < len(s) && s[i] == '\n':
 			// the line feed says it
-		case r == '\n' && lines:
-			b.WriteByte('\n')
 		case r == '\n' || r == '\r':
 			b.WriteString(" ⏎ ")
 		case r == '\t':
@@ -90,7 +79,7 @@ func scrub(s string, limit int, lines bool) string {
 			b.WriteRune(r)
 		}
 	}
-	return steady(norm.NFC.String(b.String()), limit)
+	return steady(norm.NFC.String(b.String()))
 }
 
 // prefix gives at most n bytes of s, without a part of a character at its end.
@@ -113,12 +102,12 @@ func invisible(r rune) bool {
 		unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// steady replaces the clusters that terminals do not agree on, and stops before the cluster that goes beyond the limit,
-// in bytes. Where the width of a cluster is not the sum of the widths of its characters, a terminal that knows clusters
+// steady replaces the clusters that terminals do not agree on, and stops before the cluster that goes beyond cellCap.
+// Where the width of a cluster is not the sum of the widths of its characters, a terminal that knows clusters
 // moves its cursor otherwise than one that does not; one without width belongs to whatever stands before the text.
-func steady(s string, limit int) string {
+func steady(s string) string {
 	var b strings.Builder
-	b.Grow(min(len(s), limit))
+	b.Grow(min(len(s), cellCap))
 	for len(s) > 0 {
 		size, width := first(s)
 		cluster := s[:size]
@@ -127,7 +116,7 @@ func steady(s string, limit int) string {
 		if !agreed {
 			cluster = replacement
 		}
-		if b.Len()+len(cluster) > limit {
+		if b.Len()+len(cluster) > cellCap {
 			break
 		}
 		b.WriteString(cluster)

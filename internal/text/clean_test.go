@@ -36,15 +36,14 @@ var hostile = []string{
 	"z" + strings.Repeat("\u0301\u0316", 40) + "algo",
 	"日本語 한국어 ไทย हिन्दी क्ष العربية", "👍🏽 👩‍👩‍👧 🇯🇵 🇯 ⚠️ 1️⃣ ❤", "\u0600\u06dd123 \u110bd\u0d4eക",
 	"\U0001bca0\U0001d173\U00013430\ufff0", "\xff\xfe\xc3\x28\xed\xa0\x80", "\ufdfa\U0001d160\u2126\u037e\u1fef",
-	strings.Repeat("é", cellCap), strings.Repeat("日", 3*cellCap), strings.Repeat("x", detailCap+7),
+	strings.Repeat("é", cellCap), strings.Repeat("日", 3*cellCap), strings.Repeat("x", 2*cellCap+7),
 	strings.Repeat("\U0001d160", cellCap), strings.Repeat("\x1b[0m", 9*cellCap) + "far behind",
 }
 
 // harmful gives the first character that a cleaned text must not hold.
-func harmful(s string, allowed rune) (rune, bool) {
+func harmful(s string) (rune, bool) {
 	for _, r := range s {
 		switch {
-		case r == allowed:
 		case r < 0x20, r == 0x7f, r >= 0x80 && r <= 0x9f:
 			return r, true
 		case unicode.In(r, unicode.Bidi_Control, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector):
@@ -54,25 +53,23 @@ func harmful(s string, allowed rune) (rune, bool) {
 	return 0, false
 }
 
-func checkClean(t *testing.T, clean func(string) string, in string, most int, allowed rune) {
+func checkClean(t *testing.T, in string) {
 	t.Helper()
-	out := clean(in)
-	if r, bad := harmful(out, allowed); bad {
+	out := Clean(in)
+	if r, bad := harmful(out); bad {
 		t.Errorf("%q holds %U: %q", in, r, out)
 	}
 	if !utf8.ValidString(out) || !norm.NFC.IsNormalString(out) {
 		t.Errorf("%q is not valid UTF-8 in normal form C: %q", in, out)
 	}
-	if len(out) > most {
-		t.Errorf("%q has %d bytes, more than %d", in, len(out), most)
+	if len(out) > cellCap {
+		t.Errorf("%q has %d bytes, more than %d", in, len(out), cellCap)
 	}
-	if again := clean(out); again != out {
+	if again := Clean(out); again != out {
 		t.Errorf("cleaning %q twice changes %q into %q", in, out, again)
 	}
-	for line := range strings.SplitSeq(out, "\n") {
-		if g, wc := ansi.StringWidth(line), ansi.StringWidthWc(line); g != wc || g != Width(line) {
-			t.Errorf("%q is %d cells in clusters, %d in characters, %d by Width", line, g, wc, Width(line))
-		}
+	if g, wc := ansi.StringWidth(out), ansi.StringWidthWc(out); g != wc || g != Width(out) {
+		t.Errorf("%q is %d cells in clusters, %d in characters, %d by Width", out, g, wc, Width(out))
 	}
 }
 
@@ -80,10 +77,7 @@ func FuzzClean(f *testing.F) {
 	for _, s := range hostile {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		checkClean(t, Clean, s, cellCap, -1)
-		checkClean(t, CleanLines, s, detailCap, '\n')
-	})
+	f.Fuzz(func(t *testing.T, s string) { checkClean(t, s) })
 }
 
 func TestCleanTurnsEachKindOfCharacterIntoWhatItIsDocumentedToBe(t *testing.T) {
@@ -121,13 +115,6 @@ func TestCleanTurnsEachKindOfCharacterIntoWhatItIsDocumentedToBe(t *testing.T) {
 	}
 }
 
-func TestCleanLinesKeepsLineFeedsOnly(t *testing.T) {
-	const in, want = "one\r\ntwo\n\tthree\rfour\n\x1b[2J", "one\ntwo\n three ⏎ four\n"
-	if got := CleanLines(in); got != want {
-		t.Errorf("CleanLines(%q) = %q, want %q", in, got, want)
-	}
-}
-
 func TestCleanCapsBetweenClusters(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{strings.Repeat("x", cellCap+1), strings.Repeat("x", cellCap)},
@@ -139,9 +126,6 @@ func TestCleanCapsBetweenClusters(t *testing.T) {
 		if got := Clean(c.in); got != c.want {
 			t.Errorf("Clean gives %d bytes that end in %q, want %d", len(got), got[max(0, len(got)-6):], len(c.want))
 		}
-	}
-	if got := CleanLines(strings.Repeat("12\n", detailCap)); len(got) != detailCap {
-		t.Errorf("CleanLines gives %d bytes, want %d", len(got), detailCap)
 	}
 }
 
@@ -158,7 +142,7 @@ func TestEveryCharacterIsSafeAloneAndBetweenOthers(t *testing.T) {
 		}
 		for _, in := range []string{string(r), "a" + string(r) + "b", "日" + string(r) + string(r)} {
 			out := Clean(in)
-			if h, bad := harmful(out, -1); bad {
+			if h, bad := harmful(out); bad {
 				t.Fatalf("%U leaves %U: %q", r, h, out)
 			}
 			if ansi.StringWidth(out) != ansi.StringWidthWc(out) {
@@ -196,7 +180,6 @@ func TestAsciiIsCleanedAndMeasuredWithoutAllocations(t *testing.T) {
 	b.Grow(1 << 16)
 	for name, run := range map[string]func(){
 		"Clean":        func() { _ = Clean(s) },
-		"CleanLines":   func() { _ = CleanLines(s) },
 		"Width":        func() { _ = Width(s) },
 		"AppendPadded": func() { AppendPadded(&b, s, 40, false); AppendPadded(&b, s, 20, true) },
 	} {

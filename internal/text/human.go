@@ -19,14 +19,6 @@ func Age(now, then time.Time) string {
 	return duration.HumanDuration(now.Sub(then))
 }
 
-// Until is Age for a time to come; <invalid> if it is more than a second past.
-func Until(now, then time.Time) string {
-	if then.IsZero() {
-		return unknown
-	}
-	return duration.HumanDuration(then.Sub(now))
-}
-
 // Millicores is an amount of CPU as kubectl top prints it: 250m.
 func Millicores(n int64) string { return strconv.FormatInt(n, 10) + "m" }
 

@@ -104,35 +104,6 @@ func appendSpaces(b *strings.Builder, n int) {
 	}
 }
 
-// Splice puts a styled text on top of a styled line, from cell x on; the text says its colours and closes them. What it
-// covers goes, and so does a wide character of which it covers a half; the rest keeps its place and its colours. A line
-// that ends before x is filled up with spaces. A text without width covers nothing.
-func Splice(line string, x int, over string) string {
-	width := ansi.StringWidth(over)
-	if width == 0 {
-		return line
-	}
-	var b strings.Builder
-	b.Grow(len(line) + len(over) + 32)
-	left := ansi.Truncate(line, x, "")
-	b.WriteString(left)
-	appendSpaces(&b, x-ansi.StringWidth(left))
-	b.WriteString(over)
-
-	behind := x + width
-	keep := ansi.StringWidth(line) - behind
-	if keep <= 0 {
-		return b.String()
-	}
-	right := ansi.TruncateLeft(line, behind, "")
-	if ansi.StringWidth(right) > keep {
-		b.WriteByte(' ')
-		right = ansi.TruncateLeft(line, behind+1, "")
-	}
-	b.WriteString(right)
-	return b.String()
-}
-
 // Wrap breaks clean text into lines of at most w cells: where it has line feeds, between words, and within a word only if
 // that would otherwise leave a line half empty, then behind punctuation if it can. Spaces around a break and at the end go.
 // A wide character stands alone on its line where w is 1.

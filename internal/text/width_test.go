@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	uv "github.com/charmbracelet/ultraviolet"
-	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 )
 
@@ -151,78 +149,6 @@ func TestPaddedTextTakesExactlyItsCells(t *testing.T) {
 			t.Errorf("%q in %d cells is %q, want %q", s, w, b.String(), want)
 		}
 	})
-}
-
-// drawStyled makes a line of the screen: pieces in colours, closed at the end.
-func drawStyled(t *rapid.T, name string) string {
-	var b strings.Builder
-	for range rapid.IntRange(0, 5).Draw(t, name+" pieces") {
-		colour := rapid.SampledFrom([]string{"\x1b[m", "\x1b[0;31m", "\x1b[0;38;5;210;48;5;237m", "\x1b[0;1;7m"})
-		b.WriteString(colour.Draw(t, name+" colour"))
-		b.WriteString(strings.Join(drawClusters(t, letters, name), ""))
-	}
-	b.WriteString("\x1b[m")
-	return b.String()
-}
-
-// paint gives the cells of a line, at least w of them.
-func paint(line string, w int) *uv.ScreenBuffer {
-	screen := uv.NewScreenBuffer(w, 1)
-	screen.Method = ansi.GraphemeWidth
-	uv.NewStyledString(line).Draw(screen, screen.Bounds())
-	return &screen
-}
-
-func TestSpliceIsDrawingOneLineOverAnother(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		line, over := drawStyled(t, "line"), drawStyled(t, "over")
-		x := rapid.IntRange(0, 60).Draw(t, "x")
-		w := ansi.StringWidth(line)
-		if n := ansi.StringWidth(over); n > 0 {
-			w = max(w, x+n)
-		}
-		out := Splice(line, x, over)
-		if got := ansi.StringWidth(out); got != w {
-			t.Fatalf("Splice(%q, %d, %q) has %d cells, want %d", line, x, over, got, w)
-		}
-		below, above, got := paint(line, w+2), paint(over, w+2), paint(out, w+2)
-		end := x + ansi.StringWidth(over)
-		for i := range w {
-			want, half := model(below, above, i, x, end)
-			if c := got.CellAt(i, 0); c.Content != want.Content || c.Width != want.Width || !half && !c.Style.Equal(&want.Style) {
-				t.Fatalf("cell %d of Splice(%q, %d, %q) is %+v, want %+v", i, line, x, over, c, want)
-			}
-		}
-	})
-}
-
-// model is cell i of two lines, of which the upper one covers the cells from x to end. Of a wide character that is half
-// covered a blank is left, of whatever colour.
-func model(below, above *uv.ScreenBuffer, i, x, end int) (c *uv.Cell, half bool) {
-	if i >= x && i < end {
-		return above.CellAt(i-x, 0), false
-	}
-	c = below.CellAt(i, 0)
-	if x < end && (i < x && i+c.Width > x || i == end && c.Width == 0) {
-		return &uv.EmptyCell, true
-	}
-	return c, false
-}
-
-func TestSpliceByExample(t *testing.T) {
-	const over = "\x1b[0;7mXY\x1b[m"
-	for _, c := range []struct {
-		line string
-		x    int
-		want string
-	}{
-		{"abcdef", 0, "XYcdef"}, {"abcdef", 2, "abXYef"}, {"abcdef", 4, "abcdXY"}, {"abcdef", 5, "abcdeXY"}, {"ab", 4, "ab  XY"}, {"", 0, "XY"},
-		{"日本語", 1, " XY 語"}, {"日本語", 2, "日XY語"}, {"日本語", 3, "日 XY "},
-	} {
-		if got := ansi.Strip(Splice(c.line, c.x, over)); got != c.want {
-			t.Errorf("Splice(%q, %d) = %q, want %q", c.line, c.x, got, c.want)
-		}
-	}
 }
 
 func TestWrappedLinesFitAndLoseNothingButSpaces(t *testing.T) {
