@@ -305,6 +305,13 @@ func TestDestructiveKeysAreOffWhileTheScreenIsOld(t *testing.T) {
 		if why := s.why(danger); why != "" {
 			t.Errorf("off although the server is back: %s", why)
 		}
+		s.Fail(kubetest.Answer(forbidden, "/api/v1/nodes"))
+		s.Wait(time.Minute)
+		if why := s.why(danger); !strings.Contains(why, "actions are off until the rows can be read again") {
+			t.Errorf("the nodes cannot be read any more: %q", why)
+		}
+		s.Fail(nil)
+		s.Wait(5 * time.Second)
 		s.app.readOnly = true
 		if why := s.why(danger); !strings.Contains(why, "--read-only") {
 			t.Errorf("read-only: %q", why)

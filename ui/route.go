@@ -110,10 +110,12 @@ func (a *App) whyNotAct() string {
 		return "ktriage runs with --read-only"
 	case !a.up():
 		until = "the API server answers"
-	case !a.frozen.IsZero() && a.age() > staleLimit:
+	case a.age() <= staleLimit:
+		return ""
+	case !a.frozen.IsZero():
 		until = a.keys.Key(keymap.Freeze) + " lets the screen go on"
 	default:
-		return ""
+		until = "the rows can be read again"
 	}
 	return fmt.Sprintf("what you see is %s old; actions are off until %s", text.Age(a.now, a.now.Add(-a.age())), until)
 }
@@ -146,9 +148,13 @@ func (a *App) up() bool {
 	return h.Up || !h.Known
 }
 
-// age is how old what is on the screen is: since when it is frozen, or the server has not answered, 0 if neither.
+// age is how old the rows of the focused pane are: since when the screen is frozen, the rows cannot be read, or the server
+// has not answered, 0 if none of it.
 func (a *App) age() time.Duration {
 	age := a.now.Sub(a.rowTime())
+	if st := a.pane().State(); st.Phase == kube.Stale {
+		age = max(age, a.now.Sub(st.Since))
+	}
 	if h := a.cluster.Health(); !a.up() && !h.LastContact.IsZero() {
 		age = max(age, a.now.Sub(h.LastContact))
 	}
