@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,8 +32,9 @@ type App struct {
 	chosen  bool // the operator has chosen the layout: a resize leaves it
 	zoomed  bool
 	history history
-	input   *prompt // the filter line, while it is typed
-	overlay overlay // what covers the panes
+	input   *prompt   // the filter line, while it is typed
+	ahead   []tea.Msg // typed before the rows were there that it is meant for
+	overlay overlay   // what covers the panes
 	toast   toast
 	frozen  time.Time // the screen holds still since then: rows are those of that time, all else goes on
 
@@ -70,6 +70,7 @@ type (
 	probeMsg struct{ err error }
 	quitMsg  struct{}
 	toastMsg struct{}
+	aheadMsg struct{}
 )
 
 // Init implements tea.Model.
@@ -98,10 +99,9 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return a, tick()
 	case tea.KeyPressMsg:
 		a.asleep.Store(false) // some multiplexers tell that the focus went, and not that it came back
-		a.dirty = true
-		return a, a.key(msg)
+		return a, a.typedAhead(msg)
 	case tea.PasteMsg:
-		return a, a.paste(text.Clean(strings.TrimSpace(msg.Content)))
+		return a, a.typedAhead(msg)
 	case tea.WindowSizeMsg:
 		a.resize(views.Size{W: msg.Width, H: msg.Height})
 	case tea.FocusMsg:
@@ -116,6 +116,8 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return a, a.probed(msg.err)
 	case toastMsg:
 		a.dirty = true
+	case aheadMsg:
+		return a, a.catchUp(true)
 	case quitMsg:
 		return a, tea.Quit
 	default:
@@ -158,7 +160,7 @@ func (a *App) changed(kinds kube.Kinds) tea.Cmd {
 			cmds = append(cmds, a.do(effects))
 		}
 	}
-	return tea.Batch(cmds...)
+	return tea.Batch(append(cmds, a.catchUp(false))...)
 }
 
 // probed takes the answer to who we are. Credentials that the server refuses at the start, and a namespace that does not

@@ -382,3 +382,25 @@ func TestOnlyTheFocusedPaneSaysThatItsObjectHasGone(t *testing.T) {
 		s.sees("pod shop/cart-0 is gone")
 	})
 }
+
+func TestKeysTypedInOneGoMeetTheRowsTheyAreMeantFor(t *testing.T) {
+	for name, c := range map[string]struct{ typed, want string }{
+		"filter, then details":            {"2/ledger-0\rd", "pod pay/ledger-0"},
+		"a node's pods, down, mark":       {"1\rj ", "1 marked"},
+		"sort, then the last row":         {"2OnGd", "pod shop/search"},
+		"details, closed, and a filter":   {"2/ledger-0\rdq/\x15search\r", "/ search"},
+		"filter cleared, then another":    {"2/nothing\r/\x15search\rd", "pod shop/search"},
+		"what the list cannot answer yet": {"2/ledger-0\r?", "Keys for"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inSession(t, 80, 24, func(s *session) {
+				s.incident(5)
+				s.start()
+				s.Send(c.typed)
+				s.Wait(2 * time.Second)
+				s.sees(c.want)
+				s.misses("still being looked for")
+			})
+		})
+	}
+}
