@@ -211,8 +211,11 @@ func kubectl(open opener, dir *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			env := append(os.Environ(), "KUBECONFIG="+c.Kubeconfig())
-			if err := syscall.Exec(command[0], append(command, args...), env); err != nil {
+			// The caller's own KUBECONFIG must not be there as well: of two entries, the first would count.
+			if err := os.Setenv("KUBECONFIG", c.Kubeconfig()); err != nil {
+				return fmt.Errorf("run kubectl: %w", err)
+			}
+			if err := syscall.Exec(command[0], append(command, args...), os.Environ()); err != nil {
 				return fmt.Errorf("run kubectl: %w", err)
 			}
 			return nil

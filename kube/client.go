@@ -193,7 +193,7 @@ func (c *Cluster) Probe(ctx context.Context) error {
 	defer stop()
 	self, err := c.client.AuthenticationV1().SelfSubjectReviews().
 		Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
+	if err != nil && (!apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) || Explain(err).Code == ExitCredentials) {
 		return fmt.Errorf("ask the API server who we are: %w", err)
 	}
 	id := *c.identity.Load()

@@ -187,11 +187,19 @@ func (c *Cluster) lost(err error) {
 	}
 }
 
+// heard is when the server was last heard of: now, while it answers.
+func (c *Cluster) heard() time.Time {
+	if h := c.Health(); h.Known && !h.Up && !h.LastContact.IsZero() {
+		return h.LastContact
+	}
+	return time.Now()
+}
+
 func (c *Cluster) nodeInformer() *informer[*Node] {
 	list := func() runtime.Object { return &corev1.NodeList{} }
 	return &informer[*Node]{
 		signals: newSignals(), source: newSource(c.client.CoreV1().RESTClient(), "nodes", "", list),
-		resource: "nodes", store: c.nodes, lost: c.lost, log: c.log,
+		resource: "nodes", store: c.nodes, lost: c.lost, heard: c.heard, log: c.log,
 		row: func(o runtime.Object) *Node { return NewNode(o.(*corev1.Node)) },
 	}
 }
@@ -200,7 +208,7 @@ func (c *Cluster) podInformer(ctx context.Context, namespace string) *informer[*
 	list := func() runtime.Object { return &corev1.PodList{} }
 	i := &informer[*Pod]{
 		signals: newSignals(), source: newSource(c.client.CoreV1().RESTClient(), "pods", namespace, list),
-		resource: "pods", namespace: namespace, store: c.pods, lost: c.lost, log: c.log,
+		resource: "pods", namespace: namespace, store: c.pods, lost: c.lost, heard: c.heard, log: c.log,
 		row: func(o runtime.Object) *Pod { return NewPod(o.(*corev1.Pod)) },
 	}
 	if namespace == metav1.NamespaceAll {

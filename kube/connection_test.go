@@ -296,3 +296,45 @@ func TestLogNamesAFailureOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestRowsAreNotLiveWhileTheRequestForThemHangs(t *testing.T) {
+	reading(t, func(r *reader) {
+		r.Put(simplePod("a", "one"))
+		r.reads(time.Second, "one live")
+		back := make(chan struct{})
+		r.Fail(func(q *http.Request) (*http.Response, bool, error) {
+			if strings.HasSuffix(q.URL.Path, "/pods") {
+				<-back
+			}
+			return nil, false, nil
+		})
+		r.reads(2*time.Second, "one live")
+		began := time.Now()
+		r.reads(time.Minute, "one stale")
+		if st := r.feed.Load().State; st.Err == nil || st.Since.Sub(began).Abs() > 5*time.Second || !r.cluster.Health().Up {
+			t.Errorf("state = %+v, %v after the request", st, st.Since.Sub(began))
+		}
+		r.Put(simplePod("a", "two"))
+		r.Fail(nil)
+		close(back)
+		r.reads(2*time.Second, "one two live")
+	})
+}
+
+func TestRowsAreAsOldAsTheLastContactAfterASilentOutage(t *testing.T) {
+	reading(t, func(r *reader) {
+		r.reads(time.Second, " live")
+		r.Silent()
+		lost := time.Now()
+		r.after(time.Minute)
+		if h := r.cluster.Health(); h.Up || h.LastContact.Sub(lost).Abs() > heartbeat {
+			t.Fatalf("health = %+v", h)
+		}
+		if st := r.feed.Load().State; st.Phase != kube.Stale || st.Since.Sub(lost).Abs() > heartbeat {
+			t.Errorf("stale since %v after the silence", st.Since.Sub(lost))
+		}
+	})
+}
+
+// heartbeat is the most that may lie between the last contact and a silence that begins after it.
+const heartbeat = 11 * time.Second

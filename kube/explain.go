@@ -104,7 +104,10 @@ func explainStatus(err error) (Explanation, bool) {
 		}, true
 	case apierrors.IsForbidden(err):
 		out.Sentence = words
-		out.Next = "Ask for that permission, or look only at what you may see: -n NAMESPACE."
+		out.Next = "Ask for that permission."
+		if strings.HasSuffix(words, "at the cluster scope") && strings.Contains(words, `resource "pods"`) {
+			out.Next = "Ask for that permission, or look only at what you may see: -n NAMESPACE."
+		}
 	case apierrors.IsNotFound(err) && s.Details != nil && s.Details.Kind == "namespaces":
 		out.Sentence = fmt.Sprintf("There is no namespace %q.", text.Clean(s.Details.Name))
 		out.Next = "kubectl get namespaces lists them; leave out -n for all."

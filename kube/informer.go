@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,8 @@ const (
 	retryDenied = 30 * time.Second
 	// watchAtLeast is the shortest server-side timeout of a watch; client-go's reflector uses the same 5 to 10 minutes.
 	watchAtLeast = 5 * time.Minute
+	// answerLimit is how long the rows count as live while the request to list or to watch them has no answer.
+	answerLimit = 5 * time.Second
 	// shortWatch is how long a watch must have lasted to count as one that worked.
 	shortWatch = time.Second
 )
@@ -37,6 +40,8 @@ var (
 	errResync = errors.New("everything is to be read again")
 	// errShort keeps a server that ends every watch at once from being asked in a hot loop.
 	errShort = errors.New("the server ended the watch at once")
+	// errUnanswered is the reason for rows that are stale while a request for them waits.
+	errUnanswered = errors.New("the API server takes the request for them, and does not answer it")
 )
 
 // informer keeps one store up to date with one resource in one namespace ("" for all), for ever.
@@ -53,7 +58,8 @@ type informer[R Row] struct {
 
 	row   func(runtime.Object) R
 	store *store[R]
-	lost  func(error) // told of every failure
+	lost  func(error)      // told of every failure
+	heard func() time.Time // when the server was last heard of: now, while it answers
 	log   *slog.Logger
 
 	// What to do where the server forbids the first listing, and when it allows it after all. Nil: ask again and again.
@@ -63,8 +69,11 @@ type informer[R Row] struct {
 	paged  bool   // the server cannot stream lists
 	synced bool   // a listing has been complete at least once
 	worked bool   // the present attempt has brought something, or has stood for a while
-	phase  Phase  // what the store was told last
 	said   string // the last failure that was logged
+
+	mu    sync.Mutex
+	phase Phase // what the store was told last
+	waits bool  // a request has no answer yet
 }
 
 // signals reach an informer from outside.
@@ -101,7 +110,7 @@ func (i *informer[R]) run(ctx context.Context) {
 			continue
 		}
 		if failures == 0 {
-			broke = time.Now()
+			broke = i.heard()
 		}
 		failures++
 		i.failed(err, failures, broke)
@@ -150,11 +159,13 @@ func (i *informer[R]) follow(ctx context.Context, version string) (string, error
 // stream asks for the list as a watch (KEP-3157): rows arrive one by one, and a bookmark ends the listing.
 func (i *informer[R]) stream(ctx context.Context) (string, error) {
 	yes := true
+	answered := i.asks()
 	w, err := i.watch(ctx, metav1.ListOptions{
 		SendInitialEvents: &yes, AllowWatchBookmarks: true,
 		ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
 		TimeoutSeconds:       watchTimeout(),
 	})
+	answered()
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
 		i.paged = true
 		return "", nil
@@ -169,7 +180,9 @@ func (i *informer[R]) stream(ctx context.Context) (string, error) {
 func (i *informer[R]) pages(ctx context.Context) (string, error) {
 	seen, opts := i.census(), metav1.ListOptions{Limit: pageSize}
 	for {
+		answered := i.asks()
 		page, err := i.list(ctx, opts)
+		answered()
 		if err != nil {
 			return "", fmt.Errorf("list %s: %w", i.resource, err)
 		}
@@ -198,9 +211,11 @@ func (i *informer[R]) pages(ctx context.Context) (string, error) {
 
 // resume watches on from a version.
 func (i *informer[R]) resume(ctx context.Context, version string) (string, error) {
+	answered := i.asks()
 	w, err := i.watch(ctx, metav1.ListOptions{
 		ResourceVersion: version, AllowWatchBookmarks: true, TimeoutSeconds: watchTimeout(),
 	})
+	answered()
 	if err != nil {
 		if gone(err) {
 			return "", errResync
@@ -286,14 +301,48 @@ func (i *informer[R]) complete(seen *census) {
 // works notes that the present attempt is more than an open connection: what the store holds is watched.
 func (i *informer[R]) works() {
 	i.worked = true
-	if i.phase != Live {
-		i.tell(State{Phase: Live, Since: time.Now()})
+	i.tell(State{Phase: Live, Since: time.Now()})
+}
+
+// tell tells the store how we fare. That we still are live is no news.
+func (i *informer[R]) tell(st State) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.set(st)
+}
+
+func (i *informer[R]) set(st State) {
+	if st.Phase != Live || i.phase != Live {
+		i.phase = st.Phase
+		i.store.setState(i.namespace, st)
 	}
 }
 
-func (i *informer[R]) tell(st State) {
-	i.phase = st.Phase
-	i.store.setState(i.namespace, st)
+// asks begins to wait for the answer to a request. A server that answers others, but not this one, is overloaded or has a
+// store that hangs: the request is left to it, but rows that nobody watches are not called live. The function that it
+// gives says that the answer is there.
+func (i *informer[R]) asks() (answered func()) {
+	if !i.synced {
+		return func() {}
+	}
+	since := i.heard()
+	wait := func(waits bool) {
+		i.mu.Lock()
+		i.waits = waits
+		i.mu.Unlock()
+	}
+	wait(true)
+	late := time.AfterFunc(answerLimit, func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if i.waits {
+			i.set(State{Phase: Stale, Since: since, Err: errUnanswered})
+		}
+	})
+	return func() {
+		late.Stop()
+		wait(false)
+	}
 }
 
 // failed tells the store and whoever watches over the connection. The first failure of a working watch is not yet a

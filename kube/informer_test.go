@@ -43,7 +43,7 @@ func newWire(t *testing.T) *wire {
 	w.feed = w.store.open(func() {})
 	w.feed.SetQuery(Query[*thing]{Tie: byUID})
 	w.inf = &informer[*thing]{
-		signals: newSignals(), resource: "things", store: w.store, log: slog.New(slog.DiscardHandler),
+		signals: newSignals(), resource: "things", store: w.store, log: slog.New(slog.DiscardHandler), heard: time.Now,
 		lost: func(error) {
 			w.turn.Lock()
 			defer w.turn.Unlock()

@@ -87,6 +87,15 @@ func (n *Node) For() time.Time {
 	return n.Ready.Since
 }
 
+// ForWhat names the condition that For is about where that is not the status: a node that is ready and short of disk has
+// been short of disk since then. It is "" otherwise.
+func (n *Node) ForWhat() string {
+	if n.State().Ready && len(n.Problems) > 0 {
+		return n.Problems[0].word()
+	}
+	return ""
+}
+
 // ConditionsText is the CONDITIONS column: what is wrong in two words, `+n` for what else is, `-` if nothing is.
 func (n *Node) ConditionsText() string {
 	var words []string

@@ -24,7 +24,9 @@ type State struct {
 	Since   time.Time // when the phase began; for Stale when the rows were last known to be true
 	Err     error     // why it is not Live; Explain makes words of it that are fit to be shown
 	Seen    int       // rows read so far, while Loading
-	Missing error     // why some of the namespaces that are looked at are not among the rows, nil if all are
+	Missing error     // why the rows of MissingFrom are not there, nil if all are
+	// MissingFrom is the first of the namespaces that are looked at but may not be read.
+	MissingFrom string
 }
 
 // settled reports whether the first listing has come to an end, good or bad.

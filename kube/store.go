@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -264,11 +263,14 @@ func (s *store[R]) nextDue() time.Time {
 func merge(states map[string]State, seen int) State {
 	var out State
 	var missing error
+	var from string
 	first, denied := true, 0
 	for _, ns := range slices.Sorted(maps.Keys(states)) {
 		st := states[ns]
 		if st.Phase == Denied || st.Phase == Failed {
-			missing = cmp.Or(missing, st.Err)
+			if missing == nil {
+				missing, from = st.Err, ns
+			}
 			denied++
 			if denied < len(states) {
 				continue
@@ -278,8 +280,8 @@ func merge(states map[string]State, seen int) State {
 			out, first = st, false
 		}
 	}
-	if denied < len(states) {
-		out.Missing = missing
+	if denied < len(states) && missing != nil {
+		out.Missing, out.MissingFrom = missing, from
 	}
 	out.Seen = seen
 	return out

@@ -59,9 +59,25 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 	a.dirty = true
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
+		if plain, ok := a.escaped(msg); ok {
+			return tea.Batch(a.key(tea.KeyPressMsg{Code: tea.KeyEscape}), a.key(plain))
+		}
 		return a.key(msg)
 	case tea.PasteMsg:
 		return a.paste(text.Clean(strings.TrimSpace(msg.Content)))
 	}
 	return nil
+}
+
+// escaped takes alt and a character apart that mean nothing together: esc and the character that came in one go, as
+// vim has it too.
+func (a *App) escaped(msg tea.KeyPressMsg) (plain tea.KeyPressMsg, ok bool) {
+	if msg.Mod != tea.ModAlt || msg.Code < ' ' || msg.Code > '~' {
+		return msg, false
+	}
+	var r keymap.Resolver
+	if m := r.Resolve(a.keys, msg.String(), a.scope().Path()); m.ID != "" || len(m.Pending) > 0 {
+		return msg, false
+	}
+	return tea.KeyPressMsg{Code: msg.Code, Text: string(msg.Code)}, true
 }

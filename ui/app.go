@@ -32,9 +32,10 @@ type App struct {
 	chosen  bool // the operator has chosen the layout: a resize leaves it
 	zoomed  bool
 	history history
-	input   *prompt   // the filter line, while it is typed
-	ahead   []tea.Msg // typed before the rows were there that it is meant for
-	overlay overlay   // what covers the panes
+	input   *prompt     // the filter line, while it is typed
+	before  views.Place // where the pane stood when the filter line was opened
+	ahead   []tea.Msg   // typed before the rows were there that it is meant for
+	overlay overlay     // what covers the panes
 	toast   toast
 	frozen  time.Time // the screen holds still since then: rows are those of that time, all else goes on
 

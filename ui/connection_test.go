@@ -125,7 +125,7 @@ func TestWhatIsMissingIsSaidOnAScreenOfAnySize(t *testing.T) {
 			s.deps.Pane = "pods"
 			s.start()
 			s.Wait(2 * time.Second)
-			s.sees("Not all rows are here: ", `exit 1, `)
+			s.sees("Rows of namespace pay are missing: ", `exit 1, `)
 		})
 	}
 }

@@ -212,6 +212,12 @@ func (a *App) stripWords(s views.Strip, w, n int) []piece {
 	return out
 }
 
+// denied reports whether the server lets us see nothing of what a pane shows.
+func (a *App) denied(pane string) bool {
+	i := a.paneNamed(pane)
+	return i >= 0 && a.panes[i].State().Phase == kube.Denied
+}
+
 // trouble is what is wrong with the rows of the focused pane while the server answers; nothing most of the time.
 func (a *App) trouble() piece {
 	st, scope := a.pane().State(), a.cluster.Scope()
@@ -219,8 +225,8 @@ func (a *App) trouble() piece {
 	case st.Phase == kube.Stale && st.Err != nil:
 		return piece{"These rows cannot be kept up to date: " + kube.Explain(st.Err).Sentence, themes.Warn}
 	case st.Missing != nil:
-		return piece{"Not all rows are here: " + kube.Explain(st.Missing).Sentence, themes.Warn}
-	case scope.Limited != nil:
+		return piece{fmt.Sprintf("Rows of namespace %s are missing: %s", text.Clean(st.MissingFrom), kube.Explain(st.Missing).Sentence), themes.Warn}
+	case scope.Limited != nil && !a.denied("pods"):
 		return piece{fmt.Sprintf("You may list pods in %s only: %s",
 			text.Clean(strings.Join(scope.Namespaces, ", ")), kube.Explain(scope.Limited).Sentence), themes.Muted}
 	}

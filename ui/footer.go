@@ -48,7 +48,7 @@ func (a *App) drawFooter(w int) string {
 	}
 	for _, id := range ids {
 		b, ok := a.keys.Lookup(id)
-		if !ok || len(b.Keys) == 0 {
+		if !ok || len(b.Keys) == 0 || a.pointless(id) {
 			continue
 		}
 		if id != last && hintWidth(b) > l.room()-reserve {
@@ -57,6 +57,18 @@ func (a *App) drawFooter(w int) string {
 		a.hint(l, b)
 	}
 	return l.String()
+}
+
+// pointless reports whether a key cannot do anything on a screen of this size, and is not worth its room in the footer.
+func (a *App) pointless(id keymap.ID) bool {
+	switch id {
+	case keymap.Zoom:
+		return a.alone(a.layout)
+	case keymap.Layout:
+		_, ok := a.nextLayout()
+		return !ok
+	}
+	return false
 }
 
 func hintWidth(b keymap.Binding) int { return text.Width(b.Keys[0]) + 1 + text.Width(b.Short) + 2 }

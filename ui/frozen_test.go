@@ -19,7 +19,7 @@ func TestFrozenScreenRefusesWhatNeedsOtherRows(t *testing.T) {
 		s.incident(5)
 		s.start()
 		s.Press("2", "1", "[", "F") // there is a history in both directions
-		for _, keys := range [][]string{{"o"}, {"/"}, {"O", "n"}, {"S"}, {"["}, {"]"}} {
+		for _, keys := range [][]string{{"o"}, {"O", "n"}, {"S"}, {"["}, {"]"}} {
 			s.Press(keys...)
 			s.sees(frozenRefusal, "5 not ok of 11")
 			s.Wait(toastTime)
@@ -96,7 +96,7 @@ func TestFrozenScreenGreysWhatItRefuses(t *testing.T) {
 		s.Press("F")
 		grey := s.app.paint.Open(themes.Border, themes.Plain)
 		footer := s.app.drawFooter(80)
-		for _, key := range []string{"enter", "/", "O"} {
+		for _, key := range []string{"enter", "O"} {
 			if !strings.Contains(footer, grey+key) {
 				t.Errorf("%s is not grey in %q", key, footer)
 			}
@@ -132,7 +132,7 @@ func TestFrozenRefusalNamesTheKeyOfTheTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.start()
-		s.Press("ctrl+x", "/")
+		s.Press("ctrl+x", "S")
 		s.sees("the screen is frozen; ctrl+x lets it go on")
 	})
 }
@@ -219,5 +219,18 @@ func TestScreenThatIsFrozenWhileItWaitsForRowsStillGetsThem(t *testing.T) {
 		s.sees("frozen", "status ·")
 		s.Press("j", "space")
 		s.sees("1 marked")
+	})
+}
+
+func TestWhatIsTypedIntoTheFilterOfAFrozenScreenIsNotTakenForKeys(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("F", "/")
+		s.sees("● live", "the screen goes on")
+		s.Type("search")
+		s.Press("enter")
+		s.sees("1 of 11  / search")
 	})
 }

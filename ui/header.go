@@ -68,6 +68,7 @@ func (a *App) headerShapes(long bool) [][]piece {
 		{context, sep, scope(false), user, writes, version, end},
 		{context, sep, scope(true), user, writes, version, end},
 		{context, sep, scope(true), user, writes, end},
+		{context, sep, scope(true), piece{text.CutMiddle(user.text, 16, a.paint.Glyph(themes.GlyphEllipsis)), user.token}, writes, end},
 		{context, sep, scope(true), end},
 		{piece{text.CutMiddle(context.text, 20, a.paint.Glyph(themes.GlyphEllipsis)), themes.Text}, sep, scope(true), end},
 		{piece{text.CutMiddle(context.text, 20, a.paint.Glyph(themes.GlyphEllipsis)), themes.Text}, end},

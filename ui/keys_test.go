@@ -173,7 +173,7 @@ func TestMarksAreKeptWhileAFilterHidesThem(t *testing.T) {
 		s.Press("/")
 		s.Type("job")
 		s.Press("enter")
-		s.sees("2 marked", "hidden")
+		s.sees("2 marked", "not shown")
 		s.Press("esc", "esc")
 		s.misses("marked")
 	})
@@ -403,4 +403,83 @@ func TestKeysTypedInOneGoMeetTheRowsTheyAreMeantFor(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWhatWasSaidOfOneKeyGoesWithTheNext(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("esc")
+		s.sees("nothing to go back from")
+		s.Press("j")
+		s.misses("nothing to go back from")
+		s.sees("Insufficient cpu")
+	})
+}
+
+func TestSortingShowsWhatComesFirst(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(30)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("G", "O", "n")
+		s.isUnder("batch/job-0000")
+		s.Press("G", "O", "n")
+		s.isUnder("shop/search")
+		s.sees("name reversed · 1-")
+		s.Press("O", "c")
+		s.sees("CPU u/r↓")
+	})
+}
+
+func TestLeavingTheFilterGoesBackToTheRowItBeganAt(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("j", "j")
+		s.isUnder("pay/ledger-0")
+		s.Press("/")
+		s.Type("job")
+		s.isUnder("batch/job-0000")
+		s.Press("esc")
+		s.isUnder("pay/ledger-0")
+		s.sees("5 not ok of 11")
+	})
+}
+
+func TestKeyOfThePaneSaysThatTheSheetMustBeClosedFirst(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.start()
+		s.Press("d", ":")
+		s.sees("esc closes this first", "node worker-2")
+		s.Press("esc")
+		s.misses("closes this first")
+	})
+}
+
+func TestEscAndAKeyInOneGoAreTwoKeys(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(5)
+		s.deps.Pane = "pods"
+		s.start()
+		s.Press("space")
+		s.Send("\x1b/checkout\r")
+		s.Wait(time.Second)
+		s.misses("marked")
+		s.sees("1 of 11  / checkout")
+	})
+}
+
+func TestHelpSearchFindsKeys(t *testing.T) {
+	inSession(t, 120, 40, func(s *session) {
+		s.incident(5)
+		s.start()
+		s.Press("?", "/")
+		s.Type("mark")
+		s.sees("mark a range", "invert marks")
+		s.misses("next pane", "zoom")
+	})
 }

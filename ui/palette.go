@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// paletteLines is how many entries are shown at once.
+	// paletteLines is how many entries are shown at once, on a tall screen more.
 	paletteLines = 9
 	// paletteObjects bounds how many rows of a pane can be found by name: a fuzzy search of more would take longer than
 	// a frame.
@@ -212,7 +212,7 @@ func (p *palette) draw(s views.Size) ([]string, *tea.Cursor) {
 	}
 	cursor := rule.Draw(&b, s.W, p.app.paint)
 	out := []string{b.String()}
-	n := min(paletteLines, s.H-2)
+	n := min(max(paletteLines, s.H/2), s.H-2)
 	top := max(0, min(p.chosen-n/2, len(p.found)-n))
 	for y := range n {
 		out = append(out, p.drawEntry(s.W, top+y))
@@ -244,9 +244,9 @@ func (p *palette) drawEntry(w, i int) string {
 		l.put(p.app.paint.Open(t, ground), s+strings.Repeat(" ", max(0, cells-text.Width(s))))
 	}
 	l.put(p.app.paint.Open(themes.Focus, ground), mark)
-	column(e.name, name, max(26, w/3))
+	column(e.name, name, max(26, w/2-8))
 	column(e.kind, rest, 11)
-	column(e.key, rest, 8)
+	column(e.key, rest, 5)
 	l.put(p.app.paint.Open(rest, ground), e.note)
 	l.put(p.app.paint.Open(rest, ground), strings.Repeat(" ", max(0, l.room())))
 	return l.String()

@@ -28,7 +28,10 @@ func (a *App) scope() keymap.Scope {
 }
 
 // key turns a key press into what it means.
+//
+// What was said of the key before goes: it would stand where the diagnosis of another row belongs.
 func (a *App) key(msg tea.KeyPressMsg) tea.Cmd {
+	a.toast = toast{}
 	scope := a.scope()
 	if a.typing() && msg.Text != "" && !a.resolver.Waiting() {
 		return a.typed(msg)
@@ -39,10 +42,20 @@ func (a *App) key(msg tea.KeyPressMsg) tea.Cmd {
 		if len(m.Pending) == 0 && a.typing() {
 			return a.typed(msg)
 		}
+		if a.overlay != nil && a.countsBelow(msg) {
+			return a.flash(a.keys.Key(keymap.TextClose)+" closes this first", themes.Muted)
+		}
 		return nil
 	}
 	a.pending = keymap.Match{}
 	return a.run(m.ID)
+}
+
+// countsBelow reports whether a key that means nothing in what covers the panes would mean something in the pane.
+func (a *App) countsBelow(msg tea.KeyPressMsg) bool {
+	var r keymap.Resolver
+	m := r.Resolve(a.keys, msg.String(), a.pane().Scope().Path())
+	return m.ID != "" || len(m.Pending) > 0
 }
 
 // typing reports whether a text field has the focus.
@@ -135,7 +148,7 @@ func (a *App) needsRows(id keymap.ID) bool {
 	switch id {
 	case keymap.Back:
 		return a.pane().Place().Filter != ""
-	case keymap.NodePods, keymap.PodNode, keymap.EditFilter, keymap.SortBy, keymap.HistoryBack, keymap.HistoryForward:
+	case keymap.NodePods, keymap.PodNode, keymap.SortBy, keymap.HistoryBack, keymap.HistoryForward:
 		return true
 	}
 	_, sorts := id.SortColumn()
@@ -246,7 +259,10 @@ func (a *App) freeze() tea.Cmd {
 func (a *App) runFilter(id keymap.ID) tea.Cmd {
 	switch id {
 	case keymap.EditFilter:
-		a.input = newPrompt(a.pane().Place().Filter)
+		a.input, a.before = newPrompt(a.pane().Place().Filter), a.pane().Place()
+		if !a.frozen.IsZero() { // what is typed now must not be taken for keys, and wants rows
+			return tea.Batch(a.freeze(), a.flash("the screen goes on", themes.Muted))
+		}
 		return nil
 	case keymap.FilterKeep:
 		if fault := a.pane().Fault(); fault != nil {
@@ -258,6 +274,7 @@ func (a *App) runFilter(id keymap.ID) tea.Cmd {
 		a.input.set("")
 	case keymap.FilterClear:
 		a.input = nil
+		return a.put(views.Place{Pane: a.before.Pane, UID: a.before.UID, Pin: a.before.Pin})
 	}
 	return a.do(a.pane().Handle(views.Query{}))
 }

@@ -24,21 +24,26 @@ func (a *App) help() *sheet {
 		title += ", " + name
 	}
 	scope := a.pane().Scope()
-	return &sheet{
-		app: a, in: keymap.Help, title: title, right: "search: " + a.keys.Key(keymap.HelpSearch),
-		lines: func(w int) []row { return a.helpRows(scope, w) },
+	s := &sheet{app: a, in: keymap.Help, title: title, right: "search: " + a.keys.Key(keymap.HelpSearch)}
+	s.lines = func(w int) []row {
+		columns := max(1, (w-2)/helpColumn)
+		if s.search != nil {
+			columns = 1 // each line that is found is one key
+		}
+		return a.helpRows(scope, w, columns)
 	}
+	return s
 }
 
 // helpColumn is the width of one column of the help.
 const helpColumn = 38
 
-func (a *App) helpRows(scope keymap.Scope, w int) []row {
+func (a *App) helpRows(scope keymap.Scope, w, n int) []row {
 	var out []row
 	if why := a.frozenWhy(); why != "" {
 		out = []row{{{"  " + why, themes.Text}}, nil}
 	}
-	columns := make([][]row, max(1, (w-2)/helpColumn))
+	columns := make([][]row, n)
 	for _, g := range a.keys.Help(scope.Path()) {
 		shortest := 0
 		for i := range columns {
@@ -76,10 +81,10 @@ func (a *App) helpGroup(g keymap.Group) []row {
 		r := row{{text.Cut(keys, 14, "") + strings.Repeat(" ", max(1, 15-text.Width(keys))), themes.Text}, {b.Short, themes.Muted}}
 		if why := a.why(b); why != "" {
 			said := b.Short + ": " + why
-			if why == a.frozenWhy() {
-				said = b.Short // why stands above
+			if why == a.frozenWhy() || text.Width(said) > helpColumn-16 {
+				said = b.Short // why stands above, or is said when the key is pressed
 			}
-			r = row{{r[0].text, themes.Border}, {text.Cut(said, helpColumn-16, a.paint.Glyph(themes.GlyphEllipsis)), themes.Border}}
+			r = row{{r[0].text, themes.Border}, {said, themes.Border}}
 		}
 		out = append(out, r)
 	}

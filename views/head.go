@@ -164,7 +164,8 @@ func (l *list[R]) emptiness(f Frame) []string {
 		return []string{
 			"You may not list " + l.spec.many + ". The server says:",
 			reason(s.State.Err),
-			"needed: list and watch " + l.spec.many + " · other panes work · " + f.Key(keymap.ReadAgain) + " asks again",
+			"needed: list and watch " + l.spec.many + " · " + f.Key(keymap.ReadAgain) + " asks again",
+			kube.Explain(s.State.Err).Next,
 		}
 	case kube.Failed:
 		return []string{"The server has no " + l.spec.many + ": " + reason(s.State.Err), f.Key(keymap.ReadAgain) + " asks again"}

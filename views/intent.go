@@ -112,6 +112,7 @@ func (l *list[R]) sort(id string) {
 	q.reverse = i == q.order && !q.reverse
 	q.order = i
 	l.ask(q)
+	l.goal = &Place{} // who sorts wants to see what comes first
 }
 
 // back climbs one step: marks first, then the filter; the rest is not the pane's.
@@ -143,7 +144,7 @@ func (l *list[R]) marked() string {
 	}
 	s := text.Count(n) + " marked"
 	if hidden := l.table.Hidden(); hidden > 0 {
-		s += fmt.Sprintf(" (%s hidden)", text.Count(hidden))
+		s += fmt.Sprintf(" (%s not shown)", text.Count(hidden))
 	}
 	return s
 }

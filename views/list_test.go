@@ -114,7 +114,7 @@ func TestMarksAreCountedKeptAndTakenAway(t *testing.T) {
 	}
 	v.Handle(Query{"shop"})
 	f.publish(v)
-	if h := head(v, frame()); !strings.Contains(h, "4 of 6  / shop · 3 marked (1 hidden)") {
+	if h := head(v, frame()); !strings.Contains(h, "4 of 6  / shop · 3 marked (1 not shown)") {
 		t.Errorf("the rule is %q", h)
 	}
 	effects(t, press(v, keymap.Back))

@@ -183,11 +183,14 @@ func nodeCounts(s *kube.Snapshot[*kube.Node]) string {
 }
 
 func nodeState(n *kube.Node, m kube.Moment) string {
-	since := n.For()
-	if since.IsZero() {
-		return n.StatusText()
+	state, since := n.StatusText(), n.For()
+	if what := n.ForWhat(); what != "" {
+		state += ", " + what
 	}
-	return n.StatusText() + " since " + clock(since, m.Now)
+	if since.IsZero() {
+		return state
+	}
+	return state + " since " + clock(since, m.Now)
 }
 
 func nodeDetails(n *kube.Node, m kube.Moment) []Fact {
@@ -195,7 +198,7 @@ func nodeDetails(n *kube.Node, m kube.Moment) []Fact {
 	use, known := m.NodeUse(n.Name)
 	facts := []Fact{
 		{"status", n.StatusText(), n.Severity(m)},
-		{"since", absolute(n.For(), m.Now), kube.OK},
+		{strings.TrimSpace(n.ForWhat() + " since"), absolute(n.For(), m.Now), kube.OK},
 	}
 	facts = append(facts, diagnosisFacts(n.Diagnosis(m))...)
 	for _, p := range n.Problems {

@@ -138,7 +138,7 @@ func TestSentencesNameTheKeysAndWhatTheyDo(t *testing.T) {
 		t.Errorf("%q is not there:\n%s", want, out)
 	}
 	for name, want := range map[string]string{
-		"denied": "needed: list and watch pods · other panes work · ctrl+e asks again", "failed": "ctrl+e asks again",
+		"denied": "needed: list and watch pods · ctrl+e asks again", "failed": "ctrl+e asks again",
 		"not loaded": "It is tried again all the time; ctrl+e tries now.",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -34,7 +34,7 @@ func (p *program) root(args []string) *cobra.Command {
 fire. It reads the same kubeconfig as kubectl; without a PANE it starts on the
 first.`,
 		Example: `  ktriage                          the current context, all namespaces
-  ktriage pods -n shop,cart        start on pods, of two namespaces
+  ktriage pods -n shop,payments    start on pods, of two namespaces
   ktriage --context prod --read-only
   ktriage snapshot nodes -o json   once, as text, for scripts
   source <(ktriage completion bash)`,

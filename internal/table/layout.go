@@ -47,17 +47,26 @@ func (m *Model[R]) least(column int) int {
 	return m.need(column)
 }
 
+// optional is the Drop from which a column is shown only where no name must be cut for it.
+const optional = 7
+
 // lay chooses the columns for a line of that width and gives each its width.
 func (m *Model[R]) lay(width int) {
 	room := width - margin
 	m.shown = m.shown[:0]
 	for i := range m.columns {
-		m.shown = append(m.shown, slot{i, m.least(i)})
+		m.shown = append(m.shown, slot{i, m.need(i)})
+	}
+	if m.left == 0 {
+		m.drop(width, room, optional)
+	}
+	for k := range m.shown {
+		m.shown[k].width = m.least(m.shown[k].column)
 	}
 	if m.left > 0 {
 		m.scroll(width, room)
 	} else {
-		m.drop(width, room)
+		m.drop(width, room, 1)
 	}
 	m.squeeze(width, room)
 	m.trim(width, room)
@@ -73,12 +82,14 @@ func (m *Model[R]) taken(width int) int {
 	return sum
 }
 
-// drop takes columns away, the highest Drop first and of equals the last one, until the rest fits.
-func (m *Model[R]) drop(width, room int) {
+// drop takes columns away whose Drop is at least from, the highest first and of equals the last one, until the rest fits.
+// The one that the rows are sorted by stays: an order by what one cannot see explains nothing.
+func (m *Model[R]) drop(width, room, from int) {
 	for m.taken(width) > room {
 		worst := -1
 		for i, s := range m.shown {
-			if d := m.columns[s.column].Drop; d > 0 && (worst < 0 || d >= m.columns[m.shown[worst].column].Drop) {
+			c := &m.columns[s.column]
+			if c.Drop >= from && c.ID != m.sort && (worst < 0 || c.Drop >= m.columns[m.shown[worst].column].Drop) {
 				worst = i
 			}
 		}
