@@ -35,6 +35,7 @@ func devcluster(t *testing.T, bin string, args ...string) (stdout, stderr string
 	var out, err bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "devcluster"), args...)
 	cmd.Stdout, cmd.Stderr = &out, &err
+	cmd.Env = append(os.Environ(), "KUBECONFIG=/another/cluster") // which must never be meant
 	e := cmd.Run()
 	if exit := (*exec.ExitError)(nil); e != nil && !errors.As(e, &exit) {
 		t.Fatal(e)

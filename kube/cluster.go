@@ -53,6 +53,7 @@ type Cluster struct {
 	complete   bool  // every first reading has come to an end, good or bad
 	rowsRead   bool  // the same of nodes and pods alone
 	podsKnown  bool  // the pods of every node are known
+	allNodes   bool  // every node is known
 	moved      Kinds // what else the last publication changed for rows of other kinds
 }
 

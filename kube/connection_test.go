@@ -276,6 +276,39 @@ func TestNodeThatComesBackUnderItsNameIsKnown(t *testing.T) {
 	})
 }
 
+func TestPodsOfANodeThatIsDeletedAreHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := withStop(t)
+		defer stop()
+		server := kubetest.New()
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker-1", UID: "n"}}
+		node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		pod := simplePod("a", "one")
+		pod.Spec.NodeName, pod.Status.Phase = "worker-1", corev1.PodRunning
+		server.Put(node, pod)
+		cluster := kube.New(server.Clients(), "prod", "", []string{metav1.NamespaceAll}, nil)
+		r := &reader{server, t, cluster, cluster.PodFeed()}
+		r.feed.SetQuery(kube.Query[*kube.Pod]{Tie: func(a, b *kube.Pod) int { return strings.Compare(a.Name, b.Name) }})
+		cluster.Start(ctx, kube.Nodes|kube.Pods)
+		says := func() string {
+			r.after(time.Second)
+			s := r.feed.Load()
+			return s.Row(0).StatusText(s.Moment) + ": " + strings.Join(s.Row(0).Diagnosis(s.Moment), "; ")
+		}
+		if got := says(); strings.Contains(got, "?") {
+			t.Errorf("while the node is there: %s", got)
+		}
+		server.Delete(node)
+		if got := says(); !strings.HasPrefix(got, "Running?: there is no node worker-1 any more") {
+			t.Errorf("without its node: %s", got)
+		}
+		server.Put(node)
+		if got := says(); strings.Contains(got, "?") {
+			t.Errorf("with the node back: %s", got)
+		}
+	})
+}
+
 func TestLogNamesAFailureOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())

@@ -144,8 +144,14 @@ func (p *Pod) ReadinessGates() string {
 // NominatedNode is the node that the scheduler means to bind the pod to, "" if none.
 func (p *Pod) NominatedNode() string { return p.why().NominatedNode }
 
-// history reports whether the pod says only what it said before its node fell silent.
-func (p *Pod) history(m Moment) bool { return !p.Terminal() && m.Nodes[p.Node].Silent }
+// history reports whether the pod says only what it said before its node fell silent, or was deleted.
+func (p *Pod) history(m Moment) bool {
+	if p.Terminal() || p.Node == "" {
+		return false
+	}
+	node, exists := m.Nodes[p.Node]
+	return node.Silent || !exists && m.NodesKnown
+}
 
 func (p *Pod) setOwner(pod *corev1.Pod) {
 	_, p.Mirror = pod.Annotations[corev1.MirrorPodAnnotationKey]

@@ -46,6 +46,9 @@ func (p *Pod) Diagnosis(m Moment) []string {
 
 // silent says why the row cannot be believed.
 func (p *Pod) silent(m Moment) string {
+	if _, exists := m.Nodes[p.Node]; !exists {
+		return "there is no node " + p.Node + " any more: what this row says is history, until the pod is deleted too"
+	}
 	return "the kubelet of " + p.Node + " is silent (declared " + clock(m.Now, m.Nodes[p.Node].SilentSince) +
 		"): what this row says is history"
 }

@@ -51,28 +51,26 @@ func (c *Cluster) rest(ctx context.Context, cost time.Duration) {
 	}
 }
 
-// publishOnce brings every store and feed up to date, and gives the kinds in which readers can see something new. Pods
-// go first, since their loads are part of what nodes show; what nodes mean for pods follows in the next publication,
-// because nodes change their state rarely.
+// publishOnce brings every store and feed up to date, and gives the kinds in which readers can see something new. Rows of
+// nodes go first, because pods are judged by the state of their nodes; nodes are shown last, because they show what their
+// pods take of them.
 func (c *Cluster) publishOnce(now time.Time) Kinds {
 	changed := Kinds(c.dirty.Swap(0))
 	out := changed & (Metrics | Connection)
 	c.moved = 0
-	m := Moment{Now: now, Usage: c.Usage(), Nodes: c.nodeStates}
 	changed |= c.settle()
-	m.RowsRead, m.Complete = c.rowsRead, c.complete
+	m := Moment{Now: now, Usage: c.Usage(), RowsRead: c.rowsRead, Complete: c.complete, NodesKnown: c.allNodes}
+	nodes := c.nodes.absorb(m, false)
+	m.Nodes = c.nodeStates
+	changed |= c.moved & Nodes
 	if c.pods.publish(m, changed&(Metrics|Nodes), changed&Nodes != 0) {
 		out |= Pods
 	}
 	if c.podsKnown {
 		m.Loads = c.loads
 	}
-	if c.nodes.publish(m, changed&(Metrics|Pods)|c.moved&Pods, false) {
+	if c.nodes.show(m, changed&(Metrics|Pods)|c.moved&Pods, nodes) {
 		out |= Nodes
-	}
-	if c.moved&Nodes != 0 {
-		c.dirty.Or(uint32(Nodes))
-		signal(c.wake)
 	}
 	return out
 }
@@ -80,9 +78,9 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 // settle notes which first readings have come to an end, good or bad, and gives the kinds for whose readers that is news.
 // It looks before the stores empty their in-trays: what was settled by now is in what is published now.
 func (c *Cluster) settle() Kinds {
-	pods := c.pods.now()
-	known := c.Scope().All() && (pods.Phase == Live || pods.Phase == Stale)
-	rows := c.nodes.now().settled() && pods.settled()
+	pods, nodes := c.pods.now(), c.nodes.now()
+	known := c.Scope().All() && pods.complete()
+	rows := nodes.settled() && pods.settled()
 	complete := rows && !c.Usage().State.Since.IsZero()
 	var news Kinds
 	if rows != c.rowsRead || complete != c.complete {
@@ -91,7 +89,10 @@ func (c *Cluster) settle() Kinds {
 	if known != c.podsKnown {
 		news |= Pods
 	}
-	c.podsKnown, c.rowsRead, c.complete = known, rows, complete
+	if nodes.complete() != c.allNodes {
+		news |= Nodes
+	}
+	c.podsKnown, c.allNodes, c.rowsRead, c.complete = known, nodes.complete(), rows, complete
 	return news
 }
 

@@ -73,6 +73,8 @@ type Moment struct {
 	Usage    *Usage
 	Loads    map[string]Load      // by node name; nil while the pods of every node are not known
 	Nodes    map[string]NodeState // by node name
+
+	NodesKnown bool // all nodes that there are are in Nodes
 }
 
 // Load gives what the pods of a node take of it; false if not all of them are known.

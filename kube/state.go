@@ -29,5 +29,8 @@ type State struct {
 	MissingFrom string
 }
 
+// complete reports whether all rows have been read at least once.
+func (s State) complete() bool { return s.Phase == Live || s.Phase == Stale }
+
 // settled reports whether the first listing has come to an end, good or bad.
 func (s State) settled() bool { return s.Phase != Loading || s.Err != nil }

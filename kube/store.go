@@ -134,30 +134,46 @@ func (s *store[R]) now() State {
 	return merge(s.states, 0)
 }
 
-// publish brings rows and feeds up to date and says whether any reader can see something new. rejudge asks for a new
-// look at every row, because what rows are judged beside has changed.
+// publish brings rows and feeds up to date and says whether any reader can see something new.
 func (s *store[R]) publish(m Moment, changed Kinds, rejudge bool) bool {
+	return s.show(m, changed, s.absorb(m, rejudge))
+}
+
+// arrivals are what absorb has moved into the rows, for show.
+type arrivals[R Row] struct {
+	touched map[string]slot[R] // by UID; the zero slot means deleted
+	state   bool               // a state changed
+	feeds   []*Feed[R]
+}
+
+// absorb empties the in-tray into the rows. rejudge asks for a new look at every row, because what rows are judged beside
+// has changed.
+func (s *store[R]) absorb(m Moment, rejudge bool) arrivals[R] {
 	s.mu.Lock()
 	in, feeds := s.in, s.feeds
 	s.in = inTray[R]{rows: make(map[string]R, min(len(in.rows), 64))}
 	s.state = merge(s.states, len(s.rows)+len(in.rows))
 	s.mu.Unlock()
 
-	touched := make(map[string]slot[R], len(in.rows))
+	a := arrivals[R]{touched: make(map[string]slot[R], len(in.rows)), state: in.state, feeds: feeds}
 	if len(in.rows)+len(in.sweeps) > 0 {
 		s.namespaces = maps.Clone(s.namespaces)
 	}
 	for _, sw := range in.sweeps {
-		s.sweepRows(sw, touched)
+		s.sweepRows(sw, a.touched)
 	}
 	for uid, row := range in.rows {
-		s.replace(uid, row, m, touched)
+		s.replace(uid, row, m, a.touched)
 	}
-	s.rejudge(m, rejudge, touched)
+	s.rejudge(m, rejudge, a.touched)
+	return a
+}
 
+// show gives every feed its snapshot of what has been absorbed.
+func (s *store[R]) show(m Moment, changed Kinds, a arrivals[R]) bool {
 	published := false
-	for _, f := range feeds {
-		if f.publish(s, m, touched, changed, in.state) {
+	for _, f := range a.feeds {
+		if f.publish(s, m, a.touched, changed, a.state) {
 			published = true
 		}
 	}
