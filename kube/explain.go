@@ -105,7 +105,7 @@ func explainStatus(err error) (Explanation, bool) {
 	case apierrors.IsForbidden(err):
 		out.Sentence = words
 		out.Next = "Ask for that permission."
-		if strings.HasSuffix(words, "at the cluster scope") && strings.Contains(words, `resource "pods"`) {
+		if strings.Contains(words, `resource "pods"`) { // nodes are in no namespace
 			out.Next = "Ask for that permission, or look only at what you may see: -n NAMESPACE."
 		}
 	case apierrors.IsNotFound(err) && s.Details != nil && s.Details.Kind == "namespaces":

@@ -130,6 +130,19 @@ func TestWhatIsMissingIsSaidOnAScreenOfAnySize(t *testing.T) {
 	}
 }
 
+func TestUserWhoMayListNothingIsNotSaidToRead(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(3)
+		s.Fail(kubetest.Answer(forbidden, "/pods", "/nodes"))
+		s.start()
+		s.Wait(2 * time.Second)
+		s.sees("alice may list nothing", "You may not list nodes")
+		s.misses("You may list pods in", "other panes")
+		s.Press("2")
+		s.sees("You may not list pods", "-n NAMESPACE")
+	})
+}
+
 func TestPaneWithoutPermissionSaysWhichPermissionIsMissing(t *testing.T) {
 	inSession(t, 80, 24, func(s *session) {
 		s.incident(3)

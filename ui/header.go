@@ -48,6 +48,8 @@ func (a *App) headerShapes(long bool) [][]piece {
 	id := a.cluster.Identity()
 	writes := piece{" " + write, themes.Muted}
 	switch {
+	case !slices.ContainsFunc(a.panes, func(p views.View) bool { return p.State().Phase != kube.Denied }):
+		writes = piece{" may list nothing", themes.Warn}
 	case a.readOnly:
 		writes = piece{" READ-ONLY", themes.Warn}
 	case id.Known && !id.MayWrite:
