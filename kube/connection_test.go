@@ -33,6 +33,12 @@ type reader struct {
 // reading runs a test with a cluster that is read, in virtual time.
 func reading(t *testing.T, test func(r *reader)) {
 	t.Helper()
+	readingFrom(t, func(*kubetest.Server) {}, test)
+}
+
+// readingFrom is reading, of a server that has been prepared before it is asked anything.
+func readingFrom(t *testing.T, prepare func(*kubetest.Server), test func(r *reader)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer func() {
@@ -40,6 +46,7 @@ func reading(t *testing.T, test func(r *reader)) {
 			synctest.Wait()
 		}()
 		server := kubetest.New()
+		prepare(server)
 		cluster := kube.New(server.Clients(), "prod", "shop", []string{metav1.NamespaceAll}, nil)
 		r := &reader{server, t, cluster, cluster.PodFeed()}
 		r.feed.SetQuery(kube.Query[*kube.Pod]{Tie: func(a, b *kube.Pod) int { return strings.Compare(a.Name, b.Name) }})
@@ -137,9 +144,10 @@ func TestReturnIsNoticedWithinFiveSecondsHoweverLongTheServerWasGone(t *testing.
 }
 
 func TestForbiddenPodsNarrowToTheNamespaceOfTheContext(t *testing.T) {
-	reading(t, func(r *reader) {
-		r.Put(simplePod("shop", "mine"), simplePod("pay", "theirs"))
-		r.Fail(kubetest.Answer(forbidden("pods is forbidden"), "/api/v1/pods"))
+	readingFrom(t, func(s *kubetest.Server) {
+		s.Put(simplePod("shop", "mine"), simplePod("pay", "theirs"))
+		s.Fail(kubetest.Answer(forbidden("pods is forbidden"), "/api/v1/pods"))
+	}, func(r *reader) {
 		r.reads(3*time.Second, "mine live")
 		scope := r.cluster.Scope()
 		if !slices.Equal(scope.Namespaces, []string{"shop"}) || scope.Limited == nil {
@@ -153,9 +161,10 @@ func forbidden(message string) metav1.Status {
 }
 
 func TestScopeIsWideAgainOnceTheServerAllowsIt(t *testing.T) {
-	reading(t, func(r *reader) {
-		r.Put(simplePod("shop", "mine"), simplePod("pay", "theirs"))
-		r.Fail(kubetest.Answer(forbidden("RBAC has not been read yet"), "/api/v1/pods"))
+	readingFrom(t, func(s *kubetest.Server) {
+		s.Put(simplePod("shop", "mine"), simplePod("pay", "theirs"))
+		s.Fail(kubetest.Answer(forbidden("RBAC has not been read yet"), "/api/v1/pods"))
+	}, func(r *reader) {
 		r.reads(3*time.Second, "mine live")
 		r.Fail(nil)
 		r.reads(time.Hour, "mine live") // nothing is asked again and again that was refused
@@ -216,7 +225,7 @@ func TestFailureThatClientGoWouldRepeatInSilenceIsTold(t *testing.T) {
 					t.Errorf("state %+v; the server as such is up: %v", st, r.cluster.Health().Up)
 				}
 				r.Fail(nil)
-				r.reads(7*time.Second, "one live")
+				r.reads(8*time.Second, "one live") // an attempt that times out, the longest pause, and a watch that stands
 			})
 		})
 	}

@@ -266,7 +266,7 @@ func TestLostServerLeavesTheRowsAndIsTriedForEver(t *testing.T) {
 			t.Errorf("told of %d losses in %d tries", w.losses, tries)
 		}
 		down, stream = false, watch.NewFake()
-		w.passes(retryMost)
+		w.passes(retryMost + shortWatch)
 		if n := len(w.watches); w.watches[n-1].ResourceVersion != "7" {
 			t.Errorf("took it up at %q, want 7", w.watches[n-1].ResourceVersion)
 		}
