@@ -18,6 +18,7 @@ import (
 	"ktriage/devcluster/cluster"
 	"ktriage/devcluster/load"
 	"ktriage/devcluster/scenario"
+	"ktriage/devcluster/usage"
 )
 
 func main() { os.Exit(run()) }
@@ -56,7 +57,7 @@ func command() *cobra.Command {
 		}
 		return cluster.Open(path, filepath.Dir(bin), say())
 	}
-	root.AddCommand(up(open), down(open), status(open), stop(open), start(open), kubectl(open, &dir), loadCommand(open))
+	root.AddCommand(up(open), down(open), status(open), stop(open), start(open), kubectl(open, &dir), loadCommand(open), churn(open), usageCommand())
 	return root
 }
 
@@ -242,6 +243,7 @@ func cutDir(args []string) (dir string, rest []string, err error) {
 
 func loadCommand(open opener) *cobra.Command {
 	var o load.Options
+	var bare bool
 	cmd := &cobra.Command{
 		Use: "load", Short: "Start a big cluster in which nothing changes, for benchmarks", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -249,7 +251,7 @@ func loadCommand(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := c.Load(cmd.Context(), o); err != nil {
+			if err := c.Load(cmd.Context(), o, !bare); err != nil {
 				return err
 			}
 			fmt.Println(export(c))
@@ -258,5 +260,40 @@ func loadCommand(open opener) *cobra.Command {
 	}
 	cmd.Flags().IntVar(&o.Nodes, "nodes", 1000, "how many nodes")
 	cmd.Flags().IntVar(&o.Pods, "pods", 30000, "how many pods")
+	cmd.Flags().BoolVar(&bare, "no-metrics", false, "as on a cluster without metrics-server")
+	return cmd
+}
+
+// usageCommand is what `load` starts as a component; nobody needs to type it.
+func usageCommand() *cobra.Command {
+	var o usage.Options
+	cmd := &cobra.Command{
+		Use: "usage", Short: "Answer metrics.k8s.io for a loaded cluster", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return usage.Serve(cmd.Context(), o) },
+	}
+	cmd.Flags().IntVar(&o.Port, "port", 0, "where to answer, on 127.0.0.1")
+	cmd.Flags().IntVar(&o.Nodes, "nodes", 0, "how many nodes")
+	cmd.Flags().IntVar(&o.Pods, "pods", 0, "how many pods")
+	cmd.Flags().StringVar(&o.Cert, "tls-cert-file", "", "certificate")
+	cmd.Flags().StringVar(&o.Key, "tls-private-key-file", "", "its key")
+	return cmd
+}
+
+func churn(open opener) *cobra.Command {
+	var o load.ChurnOptions
+	cmd := &cobra.Command{
+		Use: "churn", Short: "Change pods of a loaded cluster, for benchmarks", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := open()
+			if err != nil {
+				return err
+			}
+			o.Answers = os.Stdout
+			return c.Churn(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().IntVar(&o.Rate, "rate", 100, "changes a second")
+	cmd.Flags().DurationVar(&o.For, "for", 30*time.Second, "how long")
+	cmd.Flags().IntVar(&o.Seed, "seed", 0, "where to begin; with another seed, pods get other restart counts")
 	return cmd
 }

@@ -170,6 +170,12 @@ func TestALoadedClusterHoldsWhatWasAskedFor(t *testing.T) {
 			t.Errorf("%d %s, want %d", got, resource, want)
 		}
 	}
+	for query, want := range map[string]int{"top pods -A": 299, "top nodes": 20} { // a pod that waits has no sample
+		table, _, _ := devcluster(t, bin, append([]string{"kubectl", "--dir", dir}, strings.Fields(query+" --no-headers")...)...)
+		if got := strings.Count(table, "\n"); got != want {
+			t.Errorf("%s: %d lines, want %d", query, got, want)
+		}
+	}
 	_, text, ok = devcluster(t, bin, "load", "--nodes", "20", "--pods", "301", "--dir", dir)
 	if ok {
 		t.Error("loaded twice")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"slices"
 	"strings"
@@ -14,10 +15,12 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // OIDC, as kubectl has it
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -92,6 +95,7 @@ func Connect(o Options) (*Cluster, error) {
 type Clients struct {
 	Kubernetes kubernetes.Interface
 	Metrics    metricsclient.MetricsV1beta1Interface
+	Rows       rest.Interface // lists and watches what rows are made of; nil to have Kubernetes do it
 }
 
 // tune sets what a program with a screen needs of a client. There is no client-side rate limit: our requests are few,
@@ -139,17 +143,28 @@ func configUser(raw clientcmdapi.Config, context string) string {
 // dial makes the clients; the name notwithstanding, no connection is opened.
 func dial(cfg *rest.Config) (Clients, error) {
 	var out Clients
-	http, err := rest.HTTPClientFor(cfg)
+	client, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return out, fmt.Errorf("make a client for %s: %w", cfg.Host, err)
 	}
-	if out.Kubernetes, err = kubernetes.NewForConfigAndClient(cfg, http); err != nil {
+	if out.Kubernetes, err = kubernetes.NewForConfigAndClient(cfg, client); err != nil {
 		return out, fmt.Errorf("make a client for %s: %w", cfg.Host, err)
 	}
-	if out.Metrics, err = metricsclient.NewForConfigAndClient(cfg, http); err != nil {
+	if out.Metrics, err = metricsclient.NewForConfigAndClient(cfg, client); err != nil {
 		return out, fmt.Errorf("make a metrics client for %s: %w", cfg.Host, err)
 	}
+	if out.Rows, err = rowsClient(cfg, client); err != nil {
+		return out, fmt.Errorf("make a client of nodes and pods for %s: %w", cfg.Host, err)
+	}
 	return out, nil
+}
+
+// rowsClient makes the client for Clients.Rows. Objects that it gives have only what rows need: nothing else may use it.
+func rowsClient(cfg *rest.Config, client *http.Client) (rest.Interface, error) {
+	own := rest.CopyConfig(cfg)
+	own.GroupVersion, own.APIPath = &corev1.SchemeGroupVersion, "/api"
+	own.NegotiatedSerializer = newPruning(rest.CodecFactoryForGeneratedClient(scheme.Scheme, scheme.Codecs).WithoutConversion())
+	return rest.RESTClientForConfigAndClient(own, client)
 }
 
 // NeedsTerminal reports whether a credential plugin may want to ask the operator something, so that it must run once

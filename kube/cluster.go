@@ -25,6 +25,7 @@ type Cluster struct {
 	fallback string // the context's own namespace
 	config   *rest.Config
 	client   kubernetes.Interface
+	rows     rest.Interface // for informers alone: its objects may have no more than rows need
 	log      *slog.Logger
 
 	heart *heart
@@ -50,11 +51,12 @@ type Cluster struct {
 	// The publisher's own.
 	loads      map[string]Load
 	nodeStates map[string]NodeState
-	complete   bool  // every first reading has come to an end, good or bad
-	rowsRead   bool  // the same of nodes and pods alone
-	podsKnown  bool  // the pods of every node are known
-	allNodes   bool  // every node is known
-	moved      Kinds // what else the last publication changed for rows of other kinds
+	complete   bool                // every first reading has come to an end, good or bad
+	rowsRead   bool                // the same of nodes and pods alone
+	podsKnown  bool                // the pods of every node are known
+	allNodes   bool                // every node is known
+	moved      Kinds               // what else the last publication changed for rows of other kinds
+	movedNodes map[string]struct{} // names of the nodes whose state has changed since pods were judged; nil for none
 }
 
 // New makes a cluster of its clients. context is its name, fallback the namespace to look at if namespaces ({""} for all)
@@ -65,9 +67,12 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 	}
 	c := &Cluster{
 		context: context, fallback: fallback, config: &rest.Config{},
-		client: clients.Kubernetes, log: log, notifier: NewNotifier(),
+		client: clients.Kubernetes, rows: clients.Rows, log: log, notifier: NewNotifier(),
 		wake: make(chan struct{}, 1), asked: make(chan struct{}, 1),
 		loads: map[string]Load{}, nodeStates: map[string]NodeState{},
+	}
+	if c.rows == nil {
+		c.rows = c.client.CoreV1().RESTClient()
 	}
 	c.nodes = newStore(c.woken, judgeNode)
 	c.pods = newStore(c.woken, judgePod)
@@ -199,7 +204,7 @@ func (c *Cluster) heard() time.Time {
 func (c *Cluster) nodeInformer() *informer[*Node] {
 	list := func() runtime.Object { return &corev1.NodeList{} }
 	return &informer[*Node]{
-		signals: newSignals(), source: newSource(c.client.CoreV1().RESTClient(), "nodes", "", list),
+		signals: newSignals(), source: newSource(c.rows, "nodes", "", list),
 		resource: "nodes", store: c.nodes, lost: c.lost, heard: c.heard, log: c.log,
 		row: func(o runtime.Object) *Node { return NewNode(o.(*corev1.Node)) },
 	}
@@ -208,7 +213,7 @@ func (c *Cluster) nodeInformer() *informer[*Node] {
 func (c *Cluster) podInformer(ctx context.Context, namespace string) *informer[*Pod] {
 	list := func() runtime.Object { return &corev1.PodList{} }
 	i := &informer[*Pod]{
-		signals: newSignals(), source: newSource(c.client.CoreV1().RESTClient(), "pods", namespace, list),
+		signals: newSignals(), source: newSource(c.rows, "pods", namespace, list),
 		resource: "pods", namespace: namespace, store: c.pods, lost: c.lost, heard: c.heard, log: c.log,
 		row: func(o runtime.Object) *Pod { return NewPod(o.(*corev1.Pod)) },
 	}

@@ -6,13 +6,21 @@ import (
 	"sync/atomic"
 )
 
-// Query is what a pane asks of a store: a filter and an order. Its functions are pure; they run on the publisher.
+// Query is what a pane asks of a store: a filter and an order. Its functions are pure; they run on the publisher, several
+// at a time.
 type Query[R Row] struct {
 	Keep func(R, Moment) bool // nil keeps all
-	// Key places a row: higher keys come first. rank is the row's badness. Nil orders by badness.
+	// KeepReads names the kinds, other than the row's own, that Keep looks up in the Moment.
+	KeepReads Kinds
+
+	// Order names what Key and Tie do: a query of the same name as the one before it sorts in the same way, so that a
+	// letter more in a filter sorts nothing. Without a name every query is sorted anew.
+	Order string
+	// Key places a row: higher keys come first. rank is the row's badness. Nil orders by badness. It must not depend on
+	// the time.
 	Key func(row R, rank uint8, m Moment) uint64
 	Tie func(a, b R) int // orders rows of equal key; must be total over different objects
-	// Reads names the kinds, other than the row's own, that Keep and Key look up in the Moment.
+	// Reads names the kinds, other than the row's own, that Key looks up in the Moment.
 	Reads Kinds
 }
 
@@ -25,6 +33,10 @@ type Feed[R Row] struct {
 	mu    sync.Mutex
 	query Query[R]
 	asked uint64 // number of the query
+
+	// The publisher's own.
+	all   []entry[R] // every row in the order of the query, also what the filter drops; shared with snapshots, never written
+	order string     // the name of that order
 }
 
 // open makes a feed. Until it is asked something, its snapshot is empty and loading.
@@ -61,24 +73,48 @@ func (f *Feed[R]) Close() {
 	s.mu.Unlock()
 }
 
-// publish makes a new snapshot if a reader could see a difference.
-func (f *Feed[R]) publish(s *store[R], m Moment, touched map[string]slot[R], changed Kinds, state bool) bool {
+// question is what the feed has been asked last.
+func (f *Feed[R]) question() (Query[R], uint64) {
 	f.mu.Lock()
-	q, asked := f.query, f.asked
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	return f.query, f.asked
+}
 
+// news is what a publication has to work in.
+type news[R Row] struct {
+	changes map[string]change[R] // of rows, by UID
+	kinds   Kinds                // other kinds that have changed
+	state   bool                 // the state has changed
+}
+
+// publish makes a new snapshot if a reader could see a difference. Its work is proportional to what has changed, but for
+// copies of the order; a new filter costs one pass over all rows, and only a new order sorts them.
+func (f *Feed[R]) publish(s *store[R], m Moment, n news[R]) bool {
+	q, asked := f.question()
 	old := f.cur.Load()
-	rows := old.rows
-	switch {
-	case q.Tie == nil:
-		return false
-	case asked != old.Query || q.Reads&changed != 0:
-		rows = f.order(s, q, m)
-	case len(touched) > 0:
-		rows = f.merge(old.rows, q, m, touched)
-	case !state && changed == 0:
+	same := asked == old.Query
+	if q.Tie == nil || same && len(n.changes) == 0 && !n.state && n.kinds == 0 {
 		return false
 	}
+	all, sorted := f.all, (same || q.Order != "" && q.Order == f.order) && q.Reads&n.kinds == 0
+	if sorted {
+		all, sorted = q.renew(f.all, nil, n.changes, old.Moment, m)
+	}
+	if !sorted {
+		all = q.sort(s.rows, m)
+	}
+	rows, ok := all, true
+	switch {
+	case q.Keep == nil:
+	case sorted && same && q.KeepReads&n.kinds == 0:
+		rows, _ = q.renew(old.rows, q.Keep, n.changes, old.Moment, m)
+	default:
+		rows, ok = q.filter(all, m, func() bool { return f.newest() != asked })
+	}
+	if !ok {
+		return f.publish(s, m, n) // another question has been asked meanwhile
+	}
+	f.all, f.order = all, q.Order
 	s.version++
 	f.cur.Store(&Snapshot[R]{
 		Version: s.version, Query: asked, Total: len(s.rows), BySeverity: s.counts, Namespaces: s.namespaces,
@@ -87,63 +123,8 @@ func (f *Feed[R]) publish(s *store[R], m Moment, touched map[string]slot[R], cha
 	return true
 }
 
-// order makes the whole order anew.
-func (f *Feed[R]) order(s *store[R], q Query[R], m Moment) []entry[R] {
-	rows := make([]entry[R], 0, len(s.rows))
-	for _, sl := range s.rows {
-		if e, ok := q.place(sl, m); ok {
-			rows = append(rows, e)
-		}
-	}
-	slices.SortFunc(rows, q.compare)
-	return rows
-}
-
-// merge takes the touched rows out of an order and puts their new versions in, in one pass over it.
-func (f *Feed[R]) merge(old []entry[R], q Query[R], m Moment, touched map[string]slot[R]) []entry[R] {
-	var none R
-	fresh := make([]entry[R], 0, len(touched))
-	for _, sl := range touched {
-		if sl.row == none {
-			continue
-		}
-		if e, ok := q.place(sl, m); ok {
-			fresh = append(fresh, e)
-		}
-	}
-	slices.SortFunc(fresh, q.compare)
-
-	rows := make([]entry[R], 0, len(old)+len(fresh))
-	for _, e := range old {
-		if _, ok := touched[e.row.Ref().UID]; ok {
-			continue
-		}
-		for len(fresh) > 0 && q.compare(fresh[0], e) < 0 {
-			rows, fresh = append(rows, fresh[0]), fresh[1:]
-		}
-		rows = append(rows, e)
-	}
-	return append(rows, fresh...)
-}
-
-// place gives a row its key, or says that the filter drops it.
-func (q *Query[R]) place(sl slot[R], m Moment) (entry[R], bool) {
-	if q.Keep != nil && !q.Keep(sl.row, m) {
-		return entry[R]{}, false
-	}
-	key := uint64(sl.rank)
-	if q.Key != nil {
-		key = q.Key(sl.row, sl.rank, m)
-	}
-	return entry[R]{key, sl.row}, true
-}
-
-func (q *Query[R]) compare(a, b entry[R]) int {
-	switch {
-	case a.key > b.key:
-		return -1
-	case a.key < b.key:
-		return 1
-	}
-	return q.Tie(a.row, b.row)
+// newest is the number of the newest question.
+func (f *Feed[R]) newest() uint64 {
+	_, asked := f.question()
+	return asked
 }

@@ -100,6 +100,9 @@ func checkHarmless(t *testing.T, row any) (filled int) {
 	found := map[string]string{}
 	texts(reflect.ValueOf(row), "", found)
 	for path, s := range found {
+		if path == ".text" { // is searched and never shown, and its fields have ends
+			s = strings.ReplaceAll(s, fieldEnd, "")
+		}
 		if r, bad := harmful(s); bad {
 			t.Errorf("%s contains %U: %q", path, r, s)
 		}

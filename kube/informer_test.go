@@ -120,7 +120,7 @@ func (w *wire) passes(d time.Duration) {
 func (w *wire) sees(want string, phase Phase) {
 	w.t.Helper()
 	w.settle()
-	w.store.publish(Moment{Now: time.Now()}, 0, false)
+	w.store.publish(Moment{Now: time.Now()}, 0, nil)
 	s := w.feed.Load()
 	if got := strings.Join(rows(s), " "); got != want || s.State.Phase != phase {
 		w.t.Errorf("rows %q, %v (%v); want %q, %v", got, s.State.Phase, s.State.Err, want, phase)

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"iter"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,7 +23,6 @@ type Pod struct {
 	Phase corev1.PodPhase // Pending, Running, Succeeded, Failed or Unknown
 
 	Created     time.Time
-	DeletedAt   time.Time // when the grace period ends; the request came Grace earlier. Zero unless it is being deleted
 	LastRestart time.Time // latest end of an earlier run of a container
 	StateSince  time.Time // since when the pod has been in its present state, as far as the object tells
 
@@ -33,8 +31,10 @@ type Pod struct {
 
 	// Why is the evidence behind a state that needs explaining, nil if nothing does.
 	Why *Evidence
+	// Deletion is nil unless the pod is being deleted.
+	Deletion *Deletion
 
-	Grace time.Duration // the grace period of a deletion, whole seconds
+	text string // what a filter searches, in lower case; NewPod makes it
 
 	Ready      int32 // containers that are ready, as kubectl counts them: with sidecars, without ephemeral ones
 	Containers int32 // containers in all, counted the same way
@@ -49,6 +49,12 @@ type Pod struct {
 	Scheduled  bool // bound to a node
 	Mirror     bool // a static pod's image in the API: the API cannot delete it
 	Bare       bool // nobody makes it again: no controller, not static
+}
+
+// Deletion is a request to delete a pod. It came Grace before At.
+type Deletion struct {
+	At    time.Time     // when the grace period ends
+	Grace time.Duration // whole seconds
 }
 
 // QoS is a pod's quality of service class by its letter.
@@ -94,21 +100,12 @@ func NewPod(pod *corev1.Pod) *Pod {
 	p.setReadiness(pod)
 	p.setDeletion(pod)
 	p.Why = evidence(pod, p)
+	p.index()
 	return p
 }
 
 // Ref names the pod for good.
 func (p *Pod) Ref() Ref { return Ref{Kind: Pods, Namespace: p.Namespace, Name: p.Name, UID: p.UID} }
-
-// Matches reports whether word, already lower-cased, occurs in what a filter searches: namespace/name, status, node,
-// owner's kind/name, or IP.
-func (p *Pod) Matches(word string, m Moment) bool {
-	if was, ok := strings.CutSuffix(word, "?"); ok && was != "" && p.history(m) && suffixFold(p.Status, was) {
-		return true
-	}
-	return within(p.Namespace, p.Name, word) || containsFold(p.Status, word) || containsFold(p.Node, word) ||
-		within(p.OwnerKind, p.OwnerName, word) || containsFold(p.IP, word)
-}
 
 // Terminal reports whether all containers have ended and none will be started again.
 func (p *Pod) Terminal() bool { return terminalPhase(p.Phase) }
@@ -117,7 +114,7 @@ func (p *Pod) Terminal() bool { return terminalPhase(p.Phase) }
 func (p *Pod) Completed() bool { return p.Phase == corev1.PodSucceeded }
 
 // Deleting reports whether somebody has asked for the pod to go.
-func (p *Pod) Deleting() bool { return !p.DeletedAt.IsZero() }
+func (p *Pod) Deleting() bool { return p.Deletion != nil }
 
 // RestartsText is the RESTARTS column of kubectl: `4` or `4 (41s ago)`.
 func (p *Pod) RestartsText(now time.Time) string {
@@ -181,9 +178,9 @@ func (p *Pod) setDeletion(pod *corev1.Pod) {
 	if pod.DeletionTimestamp == nil {
 		return
 	}
-	p.DeletedAt = pod.DeletionTimestamp.Time
+	p.Deletion = &Deletion{At: pod.DeletionTimestamp.Time}
 	if s := pod.DeletionGracePeriodSeconds; s != nil {
-		p.Grace = time.Duration(*s) * time.Second
+		p.Deletion.Grace = time.Duration(*s) * time.Second
 	}
 }
 

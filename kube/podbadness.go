@@ -75,7 +75,7 @@ func (p *Pod) Since(m Moment) time.Time {
 func (p *Pod) ownBadness(now time.Time) (uint8, time.Time) {
 	switch {
 	case p.Deleting():
-		return turns(now, p.DeletedAt.Add(killAllowance), podHeld, podOverdue)
+		return turns(now, p.Deletion.At.Add(killAllowance), podHeld, podOverdue)
 	case p.Completed():
 		return podFine, time.Time{}
 	case p.Phase == corev1.PodFailed:

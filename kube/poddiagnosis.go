@@ -55,8 +55,8 @@ func (p *Pod) silent(m Moment) string {
 
 // deleting says how a deletion stands.
 func (p *Pod) deleting(m Moment, e Evidence) string {
-	parts := []string{"deleted " + ago(m.Now, p.StateSince), "grace " + human(p.Grace)}
-	if left := p.DeletedAt.Sub(m.Now); left > 0 {
+	parts := []string{"deleted " + ago(m.Now, p.StateSince), "grace " + human(p.Deletion.Grace)}
+	if left := p.Deletion.At.Sub(m.Now); left > 0 {
 		parts = append(parts, countdown(left)+" left")
 	} else if !m.Now.IsZero() {
 		parts = append(parts, "overdue by "+human(-left))
@@ -71,7 +71,7 @@ func (p *Pod) deleting(m Moment, e Evidence) string {
 // whatHolds says what the deletion waits for, as far as the object shows it.
 func (p *Pod) whatHolds(e Evidence) string {
 	switch {
-	case e.Finalizers != "" && (p.Grace == 0 || p.Terminal()):
+	case e.Finalizers != "" && (p.Deletion.Grace == 0 || p.Terminal()):
 		return "its containers do not hold it; whoever set the finalizers has to remove them"
 	case p.Mirror:
 		return "a static pod: only its manifest on the node ends it"

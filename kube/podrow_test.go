@@ -91,6 +91,27 @@ func TestContainsFoldAgreesWithLowerCase(t *testing.T) {
 	})
 }
 
+// What is indexed must be found by the same words as the fields themselves, whatever is in them.
+func TestIndexFindsWhatTheFieldsHold(t *testing.T) {
+	letters := rapid.StringOfN(rapid.SampledFrom([]rune("aAbB/-.1é Éİ世?")), 0, 6, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		field := func(name string) string { return letters.Draw(t, name) }
+		p := Pod{
+			Namespace: field("namespace"), Name: field("name"), IP: field("ip"), Node: field("node"), Status: field("status"),
+			OwnerKind: field("owner kind"), OwnerName: field("owner name"),
+		}
+		indexed := p
+		indexed.index()
+		if indexed.Name != p.Name || indexed.IP != p.IP {
+			t.Fatalf("%q, %q became %q, %q", p.Name, p.IP, indexed.Name, indexed.IP)
+		}
+		word := strings.ToLower(field("word"))
+		if got, want := indexed.Matches(word, Moment{}), p.anyFieldMatches(word); got != want {
+			t.Errorf("%q in %+v: got %v", word, p, got)
+		}
+	})
+}
+
 func BenchmarkMatches(b *testing.B) {
 	p := NewPod(usualPod())
 	for b.Loop() {

@@ -3,13 +3,16 @@ package kube
 import (
 	"context"
 	"maps"
+	"runtime/debug"
 	"time"
+
+	"ktriage/internal/safe"
 )
 
 const (
-	// publishGap is the shortest time between two publications that nobody waits for: ten frames a second are as many as
-	// an eye follows and a slow line bears.
-	publishGap = 100 * time.Millisecond
+	// publishGap is the shortest time between two publications that nobody waits for. With the one a second that ages
+	// need this makes nine frames a second: ten are as many as an eye follows and a slow line bears.
+	publishGap = 125 * time.Millisecond
 	// publishGapLarge is the same above manyRows, where one publication costs more.
 	publishGapLarge = 250 * time.Millisecond
 	manyRows        = 20_000
@@ -18,7 +21,8 @@ const (
 )
 
 // publish is the one goroutine that moves what came in into snapshots. It publishes at once after a quiet time, answers
-// queries at once, and otherwise keeps a distance between publications.
+// queries at once, and otherwise keeps a distance between publications. What the first reading has left behind, a good
+// part of what it brought, is given back to the system.
 func (c *Cluster) publish(ctx context.Context) {
 	for ctx.Err() == nil {
 		timer := time.NewTimer(c.untilDue())
@@ -30,7 +34,11 @@ func (c *Cluster) publish(ctx context.Context) {
 		}
 		timer.Stop()
 		began := time.Now()
+		read := c.rowsRead
 		c.notifier.Poke(c.publishOnce(began))
+		if c.rowsRead && !read {
+			safe.Go("memory", debug.FreeOSMemory)
+		}
 		c.rest(ctx, time.Since(began))
 	}
 }
@@ -60,10 +68,11 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 	c.moved = 0
 	changed |= c.settle()
 	m := Moment{Now: now, Usage: c.Usage(), RowsRead: c.rowsRead, Complete: c.complete, NodesKnown: c.allNodes}
-	nodes := c.nodes.absorb(m, false)
+	nodes := c.nodes.absorb(m, nil)
 	m.Nodes = c.nodeStates
+	beside := c.besideNodes(changed)
 	changed |= c.moved & Nodes
-	if c.pods.publish(m, changed&(Metrics|Nodes), changed&Nodes != 0) {
+	if c.pods.publish(m, changed&(Metrics|Nodes), beside) {
 		out |= Pods
 	}
 	if c.podsKnown {
@@ -73,6 +82,23 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 		out |= Nodes
 	}
 	return out
+}
+
+// besideNodes says which pods stand beside nodes that have changed since the last publication: those of these nodes, or
+// all of them when it has turned out whether all nodes are known.
+func (c *Cluster) besideNodes(changed Kinds) func(*Pod) bool {
+	moved := c.movedNodes
+	c.movedNodes = nil
+	switch {
+	case changed&Nodes != 0:
+		return func(*Pod) bool { return true }
+	case moved == nil:
+		return nil
+	}
+	return func(p *Pod) bool {
+		_, ok := moved[p.Node]
+		return ok
+	}
 }
 
 // settle notes which first readings have come to an end, good or bad, and gives the kinds for whose readers that is news.
@@ -116,15 +142,20 @@ func (c *Cluster) nodeMoved(from, to *Node) {
 	if to == nil && c.nodeStates[from.Name].uid != from.UID {
 		return // another node has taken the name
 	}
+	if c.movedNodes == nil {
+		c.movedNodes = map[string]struct{}{}
+	}
 	if c.moved&Nodes == 0 {
 		c.nodeStates = maps.Clone(c.nodeStates)
 		c.moved |= Nodes
 	}
 	if to == nil {
 		delete(c.nodeStates, from.Name)
+		c.movedNodes[from.Name] = struct{}{}
 		return
 	}
 	c.nodeStates[to.Name] = to.State()
+	c.movedNodes[to.Name] = struct{}{}
 }
 
 // podMoved keeps what the pods of each node ask for, under the same rule.

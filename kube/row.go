@@ -57,7 +57,7 @@ type Use struct {
 type Usage struct {
 	NodesAt, PodsAt time.Time      // when they were read
 	Nodes           map[string]Use // by node name
-	Pods            map[PodKey]Use // sum over the pod's containers
+	Pods            PodUses        // sums over the containers of each pod
 	State           State          // why there is no sample, when there is none
 }
 
@@ -94,6 +94,5 @@ func (m Moment) PodUse(namespace, name string) (Use, bool) {
 	if m.Usage == nil {
 		return Use{}, false
 	}
-	u, ok := m.Usage.Pods[PodKey{namespace, name}]
-	return u, ok
+	return m.Usage.Pods.Of(namespace, name)
 }

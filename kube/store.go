@@ -25,6 +25,7 @@ type store[R Row] struct {
 	due        map[string]time.Time // rows whose rank changes by the passing of time alone
 	counts     [Bad + 1]int
 	namespaces map[string]int // rows of each namespace; snapshots hold it, so a change is made to a copy
+	counted    bool           // namespaces is such a copy, made since the last snapshot
 	version    uint64
 	state      State
 }
@@ -135,37 +136,35 @@ func (s *store[R]) now() State {
 }
 
 // publish brings rows and feeds up to date and says whether any reader can see something new.
-func (s *store[R]) publish(m Moment, changed Kinds, rejudge bool) bool {
-	return s.show(m, changed, s.absorb(m, rejudge))
+func (s *store[R]) publish(m Moment, changed Kinds, beside func(R) bool) bool {
+	return s.show(m, changed, s.absorb(m, beside))
 }
 
 // arrivals are what absorb has moved into the rows, for show.
 type arrivals[R Row] struct {
-	touched map[string]slot[R] // by UID; the zero slot means deleted
-	state   bool               // a state changed
+	changes map[string]change[R] // by UID
+	state   bool                 // a state changed
 	feeds   []*Feed[R]
 }
 
-// absorb empties the in-tray into the rows. rejudge asks for a new look at every row, because what rows are judged beside
-// has changed.
-func (s *store[R]) absorb(m Moment, rejudge bool) arrivals[R] {
+// absorb empties the in-tray into the rows. beside says which rows must be looked at again because what they are judged
+// beside has changed; nil means none.
+func (s *store[R]) absorb(m Moment, beside func(R) bool) arrivals[R] {
 	s.mu.Lock()
 	in, feeds := s.in, s.feeds
 	s.in = inTray[R]{rows: make(map[string]R, min(len(in.rows), 64))}
 	s.state = merge(s.states, len(s.rows)+len(in.rows))
 	s.mu.Unlock()
 
-	a := arrivals[R]{touched: make(map[string]slot[R], len(in.rows)), state: in.state, feeds: feeds}
-	if len(in.rows)+len(in.sweeps) > 0 {
-		s.namespaces = maps.Clone(s.namespaces)
-	}
+	a := arrivals[R]{changes: make(map[string]change[R], len(in.rows)), state: in.state, feeds: feeds}
+	s.counted = false
 	for _, sw := range in.sweeps {
-		s.sweepRows(sw, a.touched)
+		s.sweepRows(sw, a.changes)
 	}
 	for uid, row := range in.rows {
-		s.replace(uid, row, m, a.touched)
+		s.replace(uid, row, m, a.changes)
 	}
-	s.rejudge(m, rejudge, a.touched)
+	s.rejudge(m, beside, a.changes)
 	return a
 }
 
@@ -173,7 +172,7 @@ func (s *store[R]) absorb(m Moment, rejudge bool) arrivals[R] {
 func (s *store[R]) show(m Moment, changed Kinds, a arrivals[R]) bool {
 	published := false
 	for _, f := range a.feeds {
-		if f.publish(s, m, a.touched, changed, a.state) {
+		if f.publish(s, m, news[R]{a.changes, changed, a.state}) {
 			published = true
 		}
 	}
@@ -181,7 +180,7 @@ func (s *store[R]) show(m Moment, changed Kinds, a arrivals[R]) bool {
 }
 
 // replace puts a new row in the place of the old one; a zero row removes it.
-func (s *store[R]) replace(uid string, row R, m Moment, touched map[string]slot[R]) {
+func (s *store[R]) replace(uid string, row R, m Moment, changes map[string]change[R]) {
 	var none R
 	old, had := s.rows[uid]
 	if had {
@@ -193,7 +192,7 @@ func (s *store[R]) replace(uid string, row R, m Moment, touched map[string]slot[
 		if had {
 			s.count(old.row, -1)
 			s.moved(old.row, none)
-			touched[uid] = slot[R]{}
+			note(changes, uid, old, slot[R]{})
 		}
 		return
 	}
@@ -204,11 +203,22 @@ func (s *store[R]) replace(uid string, row R, m Moment, touched map[string]slot[
 	s.rows[uid] = fresh
 	s.counts[fresh.sev]++
 	s.moved(old.row, row)
-	touched[uid] = fresh
+	note(changes, uid, old, fresh)
+}
+
+// note adds to what became of a row since the last snapshot.
+func note[R Row](changes map[string]change[R], uid string, was, is slot[R]) {
+	if c, ok := changes[uid]; ok {
+		was = c.was
+	}
+	changes[uid] = change[R]{was, is}
 }
 
 // count adds to the rows of the row's namespace.
 func (s *store[R]) count(row R, n int) {
+	if !s.counted {
+		s.namespaces, s.counted = maps.Clone(s.namespaces), true
+	}
 	ns := row.Ref().Namespace
 	s.namespaces[ns] += n
 	if s.namespaces[ns] == 0 {
@@ -227,38 +237,40 @@ func (s *store[R]) look(uid string, row R, m Moment) slot[R] {
 	return slot[R]{row, rank, sev}
 }
 
-func (s *store[R]) sweepRows(sw sweep, touched map[string]slot[R]) {
+func (s *store[R]) sweepRows(sw sweep, changes map[string]change[R]) {
 	var none R
 	for uid, sl := range s.rows {
 		if _, ok := sw.seen[uid]; ok {
 			continue
 		}
 		if sw.namespace == "" || sl.row.Ref().Namespace == sw.namespace {
-			s.replace(uid, none, Moment{}, touched)
+			s.replace(uid, none, Moment{}, changes)
 		}
 	}
 }
 
-// rejudge looks again at the rows whose time has come, or at all of them.
-func (s *store[R]) rejudge(m Moment, all bool, touched map[string]slot[R]) {
+// rejudge looks again at the rows whose time has come, and at those that stand beside something else now.
+func (s *store[R]) rejudge(m Moment, beside func(R) bool, changes map[string]change[R]) {
 	again := func(uid string, old slot[R]) {
 		fresh := s.look(uid, old.row, m)
 		if fresh != old {
 			s.counts[old.sev]--
 			s.counts[fresh.sev]++
 			s.rows[uid] = fresh
-			touched[uid] = fresh
+			note(changes, uid, old, fresh)
 		}
-	}
-	if all {
-		for uid, old := range s.rows {
-			again(uid, old)
-		}
-		return
 	}
 	for uid, at := range s.due {
 		if !at.After(m.Now) {
 			again(uid, s.rows[uid])
+		}
+	}
+	if beside == nil {
+		return
+	}
+	for uid, old := range s.rows {
+		if beside(old.row) {
+			again(uid, old)
 		}
 	}
 }

@@ -45,9 +45,10 @@ type App struct {
 	size   views.Size
 	now    time.Time // when the last message came
 	utc    bool
-	asleep atomic.Bool // the terminal has lost the focus; read by the pump
-	dirty  bool        // there is something to draw
-	frame  string      // what was drawn last
+	asleep atomic.Bool   // the terminal has lost the focus; read by the pump
+	woken  chan struct{} // capacity 1: it has the focus again
+	dirty  bool          // there is something to draw
+	frame  string        // what was drawn last
 	cursor *tea.Cursor
 	asking asking
 	quit   bool
@@ -99,14 +100,14 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		a.dirty = true
 		return a, tick()
 	case tea.KeyPressMsg:
-		a.asleep.Store(false) // some multiplexers tell that the focus went, and not that it came back
+		a.wake() // some multiplexers tell that the focus went, and not that it came back
 		return a, a.typedAhead(msg)
 	case tea.PasteMsg:
 		return a, a.typedAhead(msg)
 	case tea.WindowSizeMsg:
 		a.resize(views.Size{W: msg.Width, H: msg.Height})
 	case tea.FocusMsg:
-		a.asleep.Store(false)
+		a.wake()
 		a.dirty = true
 	case tea.BlurMsg:
 		a.asleep.Store(true)
@@ -151,6 +152,7 @@ func (a *App) rowTime() time.Time {
 // looked at.
 func (a *App) changed(kinds kube.Kinds) tea.Cmd {
 	var cmds []tea.Cmd
+	a.dirty = a.dirty || kinds&kube.Connection != 0 // the header tells of it
 	for i, p := range a.panes {
 		if p.Needs()&kinds == 0 || !a.frozen.IsZero() && !p.Waiting() {
 			continue
@@ -205,6 +207,17 @@ func (a *App) pane() views.View { return a.panes[a.focus] }
 func (a *App) repaint() {
 	a.paint = themes.Compile(a.look.theme, themes.Options{Dark: a.look.dark, Profile: a.look.profile, UTF8: a.look.utf8})
 	a.dirty = true
+}
+
+// wake notes that somebody looks at the screen.
+func (a *App) wake() {
+	if !a.asleep.Swap(false) {
+		return
+	}
+	select {
+	case a.woken <- struct{}{}:
+	default:
+	}
 }
 
 // leave ends the program.

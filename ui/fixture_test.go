@@ -65,6 +65,7 @@ func inSession(t *testing.T, w, h int, test func(s *session)) {
 func (s *session) start() {
 	ctx, stop := context.WithCancel(s.t.Context())
 	s.stop = stop
+	s.Wait(time.Second / 4) // between two seconds, as one mostly is: what a clock shows must not hang on who comes first
 	s.app = newApp(ctx, s.deps)
 	go func() {
 		s.done <- s.app.show(ctx, s.deps)

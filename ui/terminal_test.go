@@ -104,11 +104,11 @@ func TestKeyWakesAScreenThatWasNotToldOfItsFocus(t *testing.T) {
 		s.start()
 		s.Send("\x1b[O")
 		s.Settle()
-		if s.app.gap() != pumpGapBlurred {
+		if s.app.gap() != gapBlurred {
 			t.Errorf("without the focus news comes every %s", s.app.gap())
 		}
 		s.Press("j")
-		if s.app.gap() != pumpGap {
+		if s.app.gap() != 0 {
 			t.Errorf("after a key news comes every %s", s.app.gap())
 		}
 	})

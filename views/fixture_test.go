@@ -212,9 +212,9 @@ func beside() kube.Moment {
 		Usage: &kube.Usage{
 			NodesAt: noon.Add(-10 * time.Second),
 			Nodes:   map[string]kube.Use{"worker-01": {CPU: 4000, Memory: 8 << 30}, "worker-02": {CPU: 800, Memory: 16 << 30}},
-			Pods: map[kube.PodKey]kube.Use{
+			Pods: kube.NewPodUses(map[kube.PodKey]kube.Use{
 				{Namespace: "shop", Name: "web-a"}: {CPU: 30, Memory: 100 << 20}, {Namespace: "shop", Name: "web-b"}: {CPU: 300, Memory: 90 << 20},
-			},
+			}),
 		},
 		Loads: map[string]kube.Load{
 			"worker-01": {Pods: 2, CPURequests: 500, MemRequests: 4 << 30}, "worker-02": {Pods: 3, CPURequests: 2000, MemRequests: 1 << 30},

@@ -80,7 +80,10 @@ func NodeColumns() []table.Column[*kube.Node] {
 }
 
 func nodesByName(a, b *kube.Node) int {
-	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+	if a.Name != b.Name {
+		return strings.Compare(a.Name, b.Name)
+	}
+	return strings.Compare(a.UID, b.UID)
 }
 
 func taints(n *kube.Node) string {

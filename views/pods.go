@@ -112,7 +112,13 @@ func useOfRequest(used int64, known bool, request int64, unit func(int64) string
 }
 
 func podsByName(a, b *kube.Pod) int {
-	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+	switch {
+	case a.Namespace != b.Namespace:
+		return strings.Compare(a.Namespace, b.Namespace)
+	case a.Name != b.Name:
+		return strings.Compare(a.Name, b.Name)
+	}
+	return strings.Compare(a.UID, b.UID)
 }
 
 func podsOf(pin Pin) func(*kube.Pod, kube.Moment) bool {

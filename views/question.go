@@ -60,8 +60,13 @@ func query[R kube.Row](o order[R], reverse bool, byName func(a, b R) int, filter
 		},
 		Tie:   o.tie(reverse, byName),
 		Reads: o.reads,
+		Order: o.id,
+	}
+	if reverse {
+		q.Order += " reversed"
 	}
 	if !filter.Empty() || pinned != nil {
+		q.KeepReads = kube.Nodes // of a pod on a silent node, the status is only history
 		q.Keep = func(r R, m kube.Moment) bool {
 			return (pinned == nil || pinned(r, m)) && filter.Keep(func(word string) bool { return r.Matches(word, m) })
 		}

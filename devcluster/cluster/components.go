@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 	"path/filepath"
+
+	"ktriage/devcluster/load"
 )
 
 // Ports are where the components listen, all on the loopback address. Kubelet is kwok's, for all nodes.
@@ -24,17 +26,23 @@ const (
 	scheduler   = "kube-scheduler"
 	metrics     = "metrics-server"
 	kwok        = "kwok"
+	usage       = "usage"
 )
 
-// kubeBinary holds everything but kwok, which cannot be linked into it: both define the flag --version.
+// kubeBinary holds everything but kwok, which cannot be linked into it: both define the flag --version. ownBinary is
+// devcluster itself.
 const (
 	kubeBinary = "devcluster-kube"
 	kwokBinary = "devcluster-kwok"
+	ownBinary  = "devcluster"
 )
 
 func (c *Cluster) command(part component) []string {
-	if part.name == kwok {
+	switch part.name {
+	case kwok:
 		return append([]string{filepath.Join(c.Bin, kwokBinary)}, part.args(c)...)
+	case usage:
+		return append([]string{filepath.Join(c.Bin, ownBinary), part.name}, part.args(c)...)
 	}
 	return append([]string{filepath.Join(c.Bin, kubeBinary), part.name}, part.args(c)...)
 }
@@ -55,6 +63,19 @@ var components = []component{
 
 // bare are the components of a cluster in which nothing changes by itself.
 var bare = components[:2]
+
+// usageOf is the component that answers metrics.k8s.io for a loaded cluster.
+func usageOf(o load.Options) component {
+	return component{
+		name: usage, ready: func(c *Cluster) probe { return c.healthy(c.Ports.Metrics, "/livez") },
+		args: func(c *Cluster) []string {
+			return []string{
+				fmt.Sprintf("--port=%d", c.Ports.Metrics), fmt.Sprintf("--nodes=%d", o.Nodes), fmt.Sprintf("--pods=%d", o.Pods),
+				"--tls-cert-file=" + c.file("kubelet/kubelet.crt"), "--tls-private-key-file=" + c.file("kubelet/kubelet.key"),
+			}
+		},
+	}
+}
 
 func url(port int) string { return fmt.Sprintf("https://127.0.0.1:%d", port) }
 

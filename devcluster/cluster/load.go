@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -14,15 +15,20 @@ import (
 // perObject is what a node or a pod takes on disk, in bytes: in etcd's database and once more in its log.
 const perObject = 16 << 10
 
-// Load starts a cluster of etcd and kube-apiserver alone, in which nothing changes by itself, and fills it. A cluster
-// with the empty scenario that runs already is used; the components that would change something are ended.
-func (c *Cluster) Load(ctx context.Context, o load.Options) error {
+// Load starts a cluster of etcd and kube-apiserver alone, in which no object changes by itself, and fills it. With metrics
+// it also answers metrics.k8s.io, and usage does change. A cluster with the empty scenario that runs already is used; the
+// components that would change something are ended.
+func (c *Cluster) Load(ctx context.Context, o load.Options, metrics bool) error {
 	if err := o.Check(); err != nil {
 		return complain("%v.", err)
 	}
 	p := plan{
-		scenario: fmt.Sprintf("a load of %d nodes and %d pods", o.Nodes, o.Pods), parts: bare,
+		scenario: fmt.Sprintf("a load of %d nodes and %d pods", o.Nodes, o.Pods), parts: bare, frozen: true,
 		space: space + uint64(o.Nodes+o.Pods)*perObject,
+	}
+	if metrics {
+		p.scenario += " with metrics"
+		p.parts = append(slices.Clone(bare), usageOf(o))
 	}
 	p.fill = func(ctx context.Context) error {
 		began := time.Now()
@@ -31,13 +37,38 @@ func (c *Cluster) Load(ctx context.Context, o load.Options) error {
 			return err
 		}
 		c.say("loaded in %.1f s", time.Since(began).Seconds())
-		return nil
+		if !metrics {
+			return nil
+		}
+		cfg, err := c.config()
+		if err != nil {
+			return err
+		}
+		return scenario.Metrics(ctx, cfg, c.env(), c.say)
 	}
 	return c.bring(ctx, p)
 }
 
-// freezes reports whether nothing shall change by itself in the planned cluster.
-func (p plan) freezes() bool { return len(p.parts) == len(bare) }
+// Churn changes the pods of a loaded cluster; see load.Churn. It says how many changes a second there were in truth.
+func (c *Cluster) Churn(ctx context.Context, o load.ChurnOptions) error {
+	if err := o.Check(); err != nil {
+		return complain("%v.", err)
+	}
+	if len(c.Running()) == 0 {
+		return complain("No cluster runs in %s. `devcluster load` makes one whose pods can be changed.", c.Dir)
+	}
+	o.PKIDir, o.Endpoint = c.file("pki"), url(c.Ports.Etcd)
+	c.say("changing %d pods a second for %s", o.Rate, o.For)
+	rate, err := load.Churn(ctx, o)
+	if errors.Is(err, load.ErrNotLoaded) {
+		return complain("The cluster in %s is not one that `devcluster load` made, whose pods can be changed.", c.Dir)
+	}
+	if err != nil {
+		return err
+	}
+	c.say("%.0f pods a second were changed", rate)
+	return nil
+}
 
 // loadable reports whether the running cluster can be loaded: it is empty, and all of it runs.
 func (c *Cluster) loadable(running int) bool {
@@ -58,5 +89,8 @@ func (c *Cluster) refill(ctx context.Context, p plan) error {
 		return err
 	}
 	c.Processes = slices.DeleteFunc(c.Processes, moves)
+	if err := c.startRest(ctx, p); err != nil {
+		return err
+	}
 	return c.finish(ctx, p)
 }

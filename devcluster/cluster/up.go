@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"ktriage/devcluster/load"
 	"ktriage/devcluster/pki"
 	"ktriage/devcluster/process"
 	"ktriage/devcluster/scenario"
@@ -34,6 +35,7 @@ type plan struct {
 	port     int
 	parts    []component
 	space    uint64 // bytes on disk
+	frozen   bool   // no object shall change by itself
 	fill     func(context.Context) error
 }
 
@@ -63,7 +65,7 @@ func (c *Cluster) bring(ctx context.Context, p plan) error {
 	}
 	defer lock.Close()
 	work := c.build
-	if running := c.Running(); p.freezes() && c.loadable(len(running)) {
+	if running := c.Running(); p.frozen && c.loadable(len(running)) {
 		work = c.refill
 	} else if len(running) > 0 {
 		done, err := c.alreadyUp(running, p)
@@ -91,6 +93,14 @@ func (c *Cluster) build(ctx context.Context, p plan) error {
 	if err := c.whileAlive(ctx, c.base(p)); err != nil {
 		return err
 	}
+	if err := c.startRest(ctx, p); err != nil {
+		return err
+	}
+	return c.finish(ctx, p)
+}
+
+// startRest starts what does not come with etcd and kube-apiserver, and waits until all of it is ready.
+func (c *Cluster) startRest(ctx context.Context, p plan) error {
 	for _, part := range p.parts[len(bare):] {
 		if err := c.start(ctx, part); err != nil {
 			return err
@@ -101,7 +111,7 @@ func (c *Cluster) build(ctx context.Context, p plan) error {
 			return err
 		}
 	}
-	return c.finish(ctx, p)
+	return nil
 }
 
 // finish fills a cluster that answers.
@@ -256,8 +266,9 @@ func (c *Cluster) Start(ctx context.Context, name string) error {
 		return err
 	}
 	defer lock.Close()
+	known := append(slices.Clone(components), usageOf(load.Options{})) // it is started with the command that it had
 	i := slices.IndexFunc(c.Processes, func(p *process.Process) bool { return p.Name == name })
-	k := slices.IndexFunc(components, func(part component) bool { return part.name == name })
+	k := slices.IndexFunc(known, func(part component) bool { return part.name == name })
 	if i < 0 || k < 0 {
 		return c.unknown(name)
 	}
@@ -275,7 +286,7 @@ func (c *Cluster) Start(ctx context.Context, name string) error {
 	if err != nil {
 		return c.broken(name, err)
 	}
-	return c.await(ctx, components[k], []*process.Process{again})
+	return c.await(ctx, known[k], []*process.Process{again})
 }
 
 // await waits until a component is ready, or one of those that it needs has ended.
@@ -341,7 +352,7 @@ func (c *Cluster) base(p plan) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := scenario.Access(ctx, cfg, c.env(), c.say); err != nil || p.freezes() {
+		if err := scenario.Access(ctx, cfg, c.env(), c.say); err != nil || p.frozen {
 			return err
 		}
 		return scenario.Base(ctx, cfg, c.env(), c.say)

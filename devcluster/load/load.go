@@ -131,12 +131,20 @@ func (o Options) write(ctx context.Context, client *clientv3.Client, what string
 var encoder = protobuf.NewSerializer(scheme.Scheme, scheme.Scheme)
 
 func put(ctx context.Context, client *clientv3.Client, key string, object runtime.Object) error {
-	var b bytes.Buffer
-	if err := encoder.Encode(object, &b); err != nil {
-		return fmt.Errorf("encode %s: %w", key, err)
+	value, err := encode(key, object)
+	if err != nil {
+		return err
 	}
-	if _, err := client.Put(ctx, key, b.String()); err != nil {
+	if _, err := client.Put(ctx, key, value); err != nil {
 		return fmt.Errorf("write %s: %w", key, err)
 	}
 	return nil
+}
+
+func encode(key string, object runtime.Object) (string, error) {
+	var b bytes.Buffer
+	if err := encoder.Encode(object, &b); err != nil {
+		return "", fmt.Errorf("encode %s: %w", key, err)
+	}
+	return b.String(), nil
 }

@@ -30,6 +30,30 @@ func namespace(i int, now time.Time) *corev1.Namespace {
 
 func nodeName(i int) string { return fmt.Sprintf("worker-%05d", i) }
 
+// NodeName gives the name of the i-th node, and whether it is heard of.
+func NodeName(i int) (name string, heard bool) { return nodeName(i), i%500 != 7 }
+
+// PodName gives the namespace and the name of the i-th pod, and whether its containers have been started.
+func PodName(i int) (namespace, name string, started bool) {
+	return podNamespace(i), fmt.Sprintf("%s-%05x", replicaSet(i), i), !waits(i)
+}
+
+// PodLabels gives the labels of the i-th pod.
+func PodLabels(i int) map[string]string {
+	return map[string]string{"app": app(i), "team": podNamespace(i), "pod-template-hash": "7d9f8c6b5", "version": "v42"}
+}
+
+// podNamespace and replicaSet say whose the i-th pod is: forty are of one ReplicaSet, and every eighth ReplicaSet is in the
+// same namespace.
+func podNamespace(i int) string { return namespaces[i/40%len(namespaces)] }
+
+func app(i int) string { return fmt.Sprintf("svc-%03d", i/40) }
+
+func replicaSet(i int) string { return app(i) + "-7d9f8c6b5" }
+
+// waits reports whether the i-th pod has not been started yet: one in two hundred.
+func waits(i int) bool { return i%200 == 101 }
+
 // node gives the i-th node: one in 500 is not heard of, one in 250 is cordoned.
 func node(i int, now time.Time) *corev1.Node {
 	created := metav1.NewTime(now.Add(-time.Duration(i%200+1) * 24 * time.Hour))
@@ -38,7 +62,7 @@ func node(i int, now time.Time) *corev1.Node {
 		corev1.ResourcePods: resource.MustParse("110"), corev1.ResourceEphemeralStorage: resource.MustParse("400Gi"),
 	}
 	ready := corev1.ConditionTrue
-	if i%500 == 7 {
+	if _, heard := NodeName(i); !heard {
 		ready = corev1.ConditionUnknown
 	}
 	condition := func(kind corev1.NodeConditionType, status corev1.ConditionStatus, reason string) corev1.NodeCondition {
@@ -75,18 +99,17 @@ func node(i int, now time.Time) *corev1.Node {
 	}
 }
 
-// pod gives the i-th pod: forty of them are of one ReplicaSet, and every eighth ReplicaSet is in the same namespace.
+// pod gives the i-th pod.
 func pod(i, nodes int, now time.Time) *corev1.Pod {
-	ns := namespaces[i/40%len(namespaces)]
-	app := fmt.Sprintf("svc-%03d", i/40)
-	set := app + "-7d9f8c6b5"
+	ns, name, _ := PodName(i)
+	set := replicaSet(i)
 	created := metav1.NewTime(now.Add(-time.Duration(i%10_000+60) * time.Minute))
 	yes := true
 	p := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name: fmt.Sprintf("%s-%05x", set, i), Namespace: ns, UID: uid('b', i), CreationTimestamp: created,
-			Labels:          map[string]string{"app": app, "team": ns, "pod-template-hash": "7d9f8c6b5", "version": "v42"},
+			Name: name, Namespace: ns, UID: uid('b', i), CreationTimestamp: created,
+			Labels:          PodLabels(i),
 			Annotations:     map[string]string{"prometheus.io/scrape": "true", "prometheus.io/port": "9090", "checksum/config": strings.Repeat("0f", 32)},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: set, UID: uid('d', i/40), Controller: &yes}},
 			ManagedFields:   append(managed("kube-controller-manager", now, 14), managed("kubelet", now, 10)...),
@@ -130,7 +153,7 @@ func status(i int, p *corev1.Pod, created metav1.Time) corev1.PodStatus {
 		HostIP: "10.200.0.1", PodIP: fmt.Sprintf("10.%d.%d.%d", 128+i/65536, i/256%256, i%256),
 	}
 	s.PodIPs = []corev1.PodIP{{IP: s.PodIP}}
-	crashes, waits := i%50 == 49, i%200 == 101
+	crashes, waits := i%50 == 49, waits(i)
 	for k := range p.Spec.Containers {
 		c := corev1.ContainerStatus{
 			Name: p.Spec.Containers[k].Name, Image: p.Spec.Containers[k].Image, Ready: true,

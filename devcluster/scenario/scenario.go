@@ -21,13 +21,15 @@ import (
 
 // files are the scenarios, a folder each, and what they stand on.
 //
-//go:embed access base calm empty incident
+//go:embed access base calm empty incident metrics
 var files embed.FS
 
-// Not scenarios: who may do what, without which admin.conf is worth nothing, and how nodes and pods live.
+// Not scenarios: who may do what, without which admin.conf is worth nothing, how nodes and pods live, and where
+// metrics.k8s.io is.
 const (
-	access = "access"
-	base   = "base"
+	access  = "access"
+	base    = "base"
+	metrics = "metrics"
 )
 
 // Empty is the scenario in which there is nothing but the control plane.
@@ -36,7 +38,7 @@ const Empty = "empty"
 // Env is what templates know of the cluster. The same Env gives the same objects, byte for byte.
 type Env struct {
 	NodePort    int       // where kwok answers as the kubelet of every node
-	MetricsPort int       // of metrics-server
+	MetricsPort int       // of what answers metrics.k8s.io
 	Now         time.Time // what `ago` and the lives of certificates count from
 }
 
@@ -48,7 +50,7 @@ func Names() []string {
 	}
 	var out []string
 	for _, e := range entries {
-		if e.Name() != access && e.Name() != base {
+		if !slices.Contains([]string{access, base, metrics}, e.Name()) {
 			out = append(out, e.Name())
 		}
 	}
@@ -62,7 +64,15 @@ func Access(ctx context.Context, cfg *rest.Config, env Env, progress func(string
 
 // Base applies what every scenario stands on: kwok's resources, metrics, and how nodes and pods live.
 func Base(ctx context.Context, cfg *rest.Config, env Env, progress func(string, ...any)) error {
+	if err := Metrics(ctx, cfg, env, progress); err != nil {
+		return err
+	}
 	return run(ctx, cfg, base, env, progress)
+}
+
+// Metrics tells the API server who answers metrics.k8s.io: a program on this machine.
+func Metrics(ctx context.Context, cfg *rest.Config, env Env, progress func(string, ...any)) error {
+	return run(ctx, cfg, metrics, env, progress)
 }
 
 // Apply brings the named scenario onto the cluster of cfg and returns when it has settled. Applying it again changes

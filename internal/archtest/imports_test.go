@@ -15,7 +15,7 @@ var mayImport = map[string]string{
 	"ui": "views kube keymap themes internal/logs internal/safe internal/table internal/text " +
 		"charm.land/bubbletea/v2 charm.land/bubbles/v2/textinput github.com/charmbracelet github.com/sahilm/fuzzy",
 	"views":  "kube keymap themes internal/table internal/text",
-	"kube":   "internal/safe internal/text k8s.io",
+	"kube":   "internal/safe internal/text k8s.io google.golang.org/protobuf/encoding/protowire",
 	"keymap": "",
 	"themes": "charm.land/lipgloss/v2 github.com/charmbracelet/colorprofile github.com/charmbracelet/x/ansi",
 
@@ -32,13 +32,14 @@ var mayImport = map[string]string{
 	"internal/termtest":   "internal/queue charm.land/bubbletea/v2 github.com/charmbracelet github.com/google/go-cmp github.com/creack/pty golang.org/x/term",
 	"kube/kubetest":       "kube internal/queue k8s.io",
 	"internal/screenshot": "github.com/charmbracelet/x/vt github.com/creack/pty",
+	"internal/scale":      "github.com/charmbracelet/x/vt github.com/creack/pty k8s.io/api k8s.io/apimachinery k8s.io/client-go",
 	"internal/e2e":        "kube internal/text",
 	"internal/archtest":   "keymap",
 }
 
 // beside are the packages of the main module that are not in the program: they own no terminal, and run in a test or in a
 // process of their own.
-var beside = []string{"internal/queue", "internal/termtest", "kube/kubetest", "internal/screenshot", "internal/e2e", "internal/archtest"}
+var beside = []string{"internal/queue", "internal/termtest", "kube/kubetest", "internal/screenshot", "internal/scale", "internal/e2e", "internal/archtest"}
 
 // forTests are the packages of ours that every test may import.
 var forTests = []string{"internal/termtest", "kube/kubetest", "internal/queue"}
