@@ -40,6 +40,7 @@ type Cluster struct {
 
 	wake  chan struct{} // capacity 1: something came in
 	asked chan struct{} // capacity 1: a reader waits for the answer to a query
+	read  chan struct{} // closed when the first readings of nodes and pods have come to an end, good or bad
 	dirty atomic.Uint32 // Kinds that changed outside the stores
 
 	informers struct {
@@ -68,7 +69,7 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 	c := &Cluster{
 		context: context, fallback: fallback, config: &rest.Config{},
 		client: clients.Kubernetes, rows: clients.Rows, log: log, notifier: NewNotifier(),
-		wake: make(chan struct{}, 1), asked: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), asked: make(chan struct{}, 1), read: make(chan struct{}),
 		loads: map[string]Load{}, nodeStates: map[string]NodeState{},
 	}
 	if c.rows == nil {
@@ -135,7 +136,13 @@ func (c *Cluster) Start(ctx context.Context, want Kinds) {
 		}
 	}
 	if want&Metrics != 0 {
-		safe.Go("metrics", func() { c.meter.run(ctx) })
+		safe.Go("metrics", func() {
+			select {
+			case <-ctx.Done():
+			case <-c.read: // rows come first: samples of a big cluster would hold them up
+				c.meter.run(ctx)
+			}
+		})
 	}
 }
 

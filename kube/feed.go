@@ -26,9 +26,10 @@ type Query[R Row] struct {
 
 // Feed gives a pane its snapshots. Load never blocks and never gives nil.
 type Feed[R Row] struct {
-	cur   atomic.Pointer[Snapshot[R]]
-	store *store[R]
-	ask   func()
+	cur      atomic.Pointer[Snapshot[R]]
+	followed atomic.Pointer[string]
+	store    *store[R]
+	ask      func()
 
 	mu    sync.Mutex
 	query Query[R]
@@ -37,11 +38,13 @@ type Feed[R Row] struct {
 	// The publisher's own.
 	all   []entry[R] // every row in the order of the query, also what the filter drops; shared with snapshots, never written
 	order string     // the name of that order
+	room  room[R]
 }
 
 // open makes a feed. Until it is asked something, its snapshot is empty and loading.
 func (s *store[R]) open(ask func()) *Feed[R] {
 	f := &Feed[R]{store: s, ask: ask}
+	f.Follow("")
 	f.cur.Store(&Snapshot[R]{})
 	s.mu.Lock()
 	s.feeds = append(slices.Clip(s.feeds), f)
@@ -64,6 +67,10 @@ func (f *Feed[R]) SetQuery(q Query[R]) uint64 {
 	f.ask()
 	return asked
 }
+
+// Follow names the object whose place the next snapshots shall know, so that a reader finds it again without looking
+// through all rows. "" is none.
+func (f *Feed[R]) Follow(uid string) { f.followed.Store(&uid) }
 
 // Close ends the feed; its last snapshot stays readable.
 func (f *Feed[R]) Close() {
@@ -109,7 +116,7 @@ func (f *Feed[R]) publish(s *store[R], m Moment, n news[R]) bool {
 	case sorted && same && q.KeepReads&n.kinds == 0:
 		rows, _ = q.renew(old.rows, q.Keep, n.changes, old.Moment, m)
 	default:
-		rows, ok = q.filter(all, m, func() bool { return f.newest() != asked })
+		rows, ok = q.filter(all, m, func() bool { return f.newest() != asked }, &f.room)
 	}
 	if !ok {
 		return f.publish(s, m, n) // another question has been asked meanwhile
@@ -118,9 +125,24 @@ func (f *Feed[R]) publish(s *store[R], m Moment, n news[R]) bool {
 	s.version++
 	f.cur.Store(&Snapshot[R]{
 		Version: s.version, Query: asked, Total: len(s.rows), BySeverity: s.counts, Namespaces: s.namespaces,
-		State: s.state, Moment: m, rows: rows,
+		State: s.state, Moment: m, rows: rows, followed: f.locate(&q, s, m, n, rows),
 	})
 	return true
+}
+
+// locate finds the object that is followed, or the place that it has lost to the filter or by being deleted.
+func (f *Feed[R]) locate(q *Query[R], s *store[R], m Moment, n news[R], rows []entry[R]) place {
+	uid := *f.followed.Load()
+	sl, ok := s.rows[uid]
+	if !ok {
+		sl = n.changes[uid].was
+	}
+	var none R
+	if sl.row == none {
+		return place{}
+	}
+	i, found := slices.BinarySearchFunc(rows, q.entry(sl, m), q.compare)
+	return place{uid, i, found && rows[i].row == sl.row}
 }
 
 // newest is the number of the newest question.

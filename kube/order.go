@@ -2,14 +2,18 @@ package kube
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
+	"sync"
+
+	"ktriage/internal/safe"
 )
 
 // change is what became of a row: the zero slot stands for "none", before or after.
 type change[R Row] struct{ was, is slot[R] }
 
-// place is the entry of a row in the order.
-func (q *Query[R]) place(sl slot[R], m Moment) entry[R] {
+// entry is the place of a row in the order.
+func (q *Query[R]) entry(sl slot[R], m Moment) entry[R] {
 	if q.Key == nil {
 		return entry[R]{uint64(sl.rank), sl.row}
 	}
@@ -27,7 +31,7 @@ func (q *Query[R]) compare(a, b entry[R]) int {
 func (q *Query[R]) sort(slots map[string]slot[R], m Moment) []entry[R] {
 	all := make([]entry[R], 0, len(slots))
 	for _, sl := range slots {
-		all = append(all, q.place(sl, m))
+		all = append(all, q.entry(sl, m))
 	}
 	slices.SortFunc(all, q.compare)
 	return all
@@ -36,19 +40,48 @@ func (q *Query[R]) sort(slots map[string]slot[R], m Moment) []entry[R] {
 // stride is how many rows a filter looks at before it asks whether anybody still wants to know.
 const stride = 4096
 
-// filter gives the entries that pass; false if it was overtaken by another question.
-func (q *Query[R]) filter(all []entry[R], m Moment, overtaken func() bool) (kept []entry[R], ok bool) {
-	for part := range slices.Chunk(all, stride) {
+// filter gives the entries that pass; false if it was overtaken by another question. Every processor takes a part: what
+// costs is to wait for memory.
+func (q *Query[R]) filter(all []entry[R], m Moment, overtaken func() bool, room *room[R]) (kept []entry[R], ok bool) {
+	parts := slices.Collect(slices.Chunk(all, max(stride, (len(all)-1)/runtime.GOMAXPROCS(0)+1)))
+	room.parts = slices.Grow(room.parts[:0], len(parts))[:len(parts)]
+	var done sync.WaitGroup
+	for i, part := range parts {
+		done.Add(1)
+		safe.Go("filter", func() {
+			defer done.Done()
+			room.parts[i] = q.filterPart(room.parts[i][:0], part, m, overtaken)
+		})
+	}
+	done.Wait()
+	return room.take(), !overtaken()
+}
+
+// room is where the parts of an answer are put together, again and again: typing a word leaves no garbage behind but the
+// answers themselves.
+type room[R Row] struct{ parts [][]entry[R] }
+
+// take gives what is in the room, and empties it, so that it keeps no row alive.
+func (r *room[R]) take() []entry[R] {
+	all := slices.Concat(r.parts...)
+	for _, part := range r.parts {
+		clear(part)
+	}
+	return all
+}
+
+func (q *Query[R]) filterPart(kept, part []entry[R], m Moment, overtaken func() bool) []entry[R] {
+	for some := range slices.Chunk(part, stride) {
 		if overtaken() {
-			return nil, false
+			return kept
 		}
-		for _, e := range part {
+		for _, e := range some {
 			if q.Keep(e.row, m) {
 				kept = append(kept, e)
 			}
 		}
 	}
-	return kept, true
+	return kept
 }
 
 // renew takes the old versions of the changed rows out of an order, and puts the new ones in, those that
@@ -65,7 +98,7 @@ func (q *Query[R]) renew(old []entry[R], keep func(R, Moment) bool,
 	come := make([]entry[R], 0, len(changes))
 	for _, c := range changes {
 		if c.was.row != none {
-			i, found := slices.BinarySearchFunc(old, q.place(c.was, then), q.compare)
+			i, found := slices.BinarySearchFunc(old, q.entry(c.was, then), q.compare)
 			if found && old[i].row == c.was.row {
 				leave = append(leave, i)
 			} else {
@@ -73,7 +106,7 @@ func (q *Query[R]) renew(old []entry[R], keep func(R, Moment) bool,
 			}
 		}
 		if c.is.row != none && (keep == nil || keep(c.is.row, m)) {
-			come = append(come, q.place(c.is, m))
+			come = append(come, q.entry(c.is, m))
 		}
 	}
 	slices.Sort(leave)

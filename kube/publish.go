@@ -34,12 +34,21 @@ func (c *Cluster) publish(ctx context.Context) {
 		}
 		timer.Stop()
 		began := time.Now()
-		read := c.rowsRead
 		c.notifier.Poke(c.publishOnce(began))
-		if c.rowsRead && !read {
+		c.firstRead()
+		c.rest(ctx, time.Since(began))
+	}
+}
+
+// firstRead does once what waits for the end of the first readings.
+func (c *Cluster) firstRead() {
+	select {
+	case <-c.read:
+	default:
+		if c.rowsRead {
+			close(c.read)
 			safe.Go("memory", debug.FreeOSMemory)
 		}
-		c.rest(ctx, time.Since(began))
 	}
 }
 

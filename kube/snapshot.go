@@ -10,6 +10,14 @@ type Snapshot[R Row] struct {
 	State      State
 	Moment     Moment // what the rows were ordered beside
 	rows       []entry[R]
+	followed   place
+}
+
+// place is where the object that a feed follows is among the rows, or would be.
+type place struct {
+	uid   string
+	at    int
+	there bool
 }
 
 // entry is a row with its place in the order: the higher key comes first, ties are broken by the query.
@@ -27,8 +35,13 @@ func (s *Snapshot[R]) Row(i int) R { return s.rows[i].row }
 // NotWell is the number of rows in the store whose severity is Warning or worse.
 func (s *Snapshot[R]) NotWell() int { return s.BySeverity[Warning] + s.BySeverity[Bad] }
 
-// Find gives the index of the row with that UID, looking first around near: the place where a reader saw it last.
-func (s *Snapshot[R]) Find(uid string, near int) (int, bool) {
+// Find gives the index of the row with that UID. It knows where the object is that the feed follows; for any other it looks
+// first around near: the place where a reader saw it last. Of the followed object that is not among the rows it gives
+// where it would be, 0 <= index <= Len; of any other -1.
+func (s *Snapshot[R]) Find(uid string, near int) (index int, ok bool) {
+	if uid != "" && uid == s.followed.uid {
+		return s.followed.at, s.followed.there
+	}
 	near = min(max(near, 0), max(len(s.rows)-1, 0))
 	for lo, hi := near, near+1; lo >= 0 || hi < len(s.rows); lo, hi = lo-1, hi+1 {
 		if lo >= 0 && lo < len(s.rows) && s.rows[lo].row.Ref().UID == uid {
@@ -38,7 +51,7 @@ func (s *Snapshot[R]) Find(uid string, near int) (int, bool) {
 			return hi, true
 		}
 	}
-	return 0, false
+	return -1, false
 }
 
 // NewSnapshot makes a live snapshot of rows in the order given. Feeds make their own; this is for rows that come from

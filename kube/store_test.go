@@ -91,7 +91,8 @@ func TestSnapshotIsWhatSortingEverythingGives(t *testing.T) {
 				}
 				f.SetQuery(q)
 			},
-			"wait": func(t *rapid.T) { now = now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "s")) * time.Second) },
+			"follow": func(t *rapid.T) { f.Follow(uid.Draw(t, "whom")) },
+			"wait":   func(t *rapid.T) { now = now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "s")) * time.Second) },
 			"": func(t *rapid.T) {
 				m := Moment{Now: now}
 				s.publish(m, 0, nil)
@@ -118,10 +119,33 @@ func TestSnapshotIsWhatSortingEverythingGives(t *testing.T) {
 						t.Fatalf("row %d is %v, want %v", i, got.Row(i), r)
 					}
 				}
+				checkPlaces(t, got, model, m)
 			},
 		}
 		t.Repeat(steps)
 	})
+}
+
+// checkPlaces looks for every object, followed or not.
+func checkPlaces(t *rapid.T, s *Snapshot[*thing], model map[string]*thing, m Moment) {
+	for uid, r := range model {
+		place := slices.IndexFunc(rows(s), func(id string) bool { return id == uid })
+		got, ok := s.Find(uid, 3)
+		if ok != (place >= 0) || ok && got != place {
+			t.Fatalf("%s is at %d, %v, want %d", uid, got, ok, place)
+		}
+		if ok || got < 0 {
+			continue
+		}
+		rank, _, _ := judgeThing(r, m)
+		before := func(i int) bool {
+			other, _, _ := judgeThing(s.Row(i), m)
+			return cmp.Or(cmp.Compare(rank, other), byUID(s.Row(i), r)) < 0
+		}
+		if got > 0 && !before(got-1) || got < s.Len() && before(got) {
+			t.Fatalf("%s would be at %d of %v", uid, got, rows(s))
+		}
+	}
 }
 
 func TestSnapshotsAreNeverWrittenAfterTheyWerePublished(t *testing.T) {
@@ -142,6 +166,20 @@ func TestSnapshotsAreNeverWrittenAfterTheyWerePublished(t *testing.T) {
 	}
 	if f.Load().Version <= before.Version {
 		t.Errorf("version went from %d to %d", before.Version, f.Load().Version)
+	}
+}
+
+func TestPlaceOfAFollowedObjectThatIsDeletedIsKnown(t *testing.T) {
+	s := newStore(func() {}, judgeThing)
+	f := s.open(func() {})
+	f.SetQuery(Query[*thing]{Tie: byUID})
+	f.Follow("b")
+	s.put(&thing{uid: "a"}, &thing{uid: "b"}, &thing{uid: "c"})
+	s.publish(Moment{}, 0, nil)
+	s.remove("b")
+	s.publish(Moment{}, 0, nil)
+	if at, ok := f.Load().Find("b", 0); at != 1 || ok {
+		t.Errorf("b is at %d, %v", at, ok)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 // App is the program's only tea.Model. Everything on the screen is a plain struct that it owns and calls.
 type App struct {
+	program  *tea.Program
 	ctx      context.Context //nolint:containedctx // the program's own; Bubble Tea gives Update none
 	cluster  *kube.Cluster
 	keys     *keymap.Map
@@ -48,6 +49,7 @@ type App struct {
 	asleep atomic.Bool   // the terminal has lost the focus; read by the pump
 	woken  chan struct{} // capacity 1: it has the focus again
 	dirty  bool          // there is something to draw
+	pace   *pace         // nil until the first frame
 	frame  string        // what was drawn last
 	cursor *tea.Cursor
 	asking asking
@@ -187,12 +189,16 @@ func (a *App) resize(s views.Size) {
 // View implements tea.Model: the last frame, unless something has changed. Bubble Tea asks after every message and
 // again and again, so that the answer must cost nothing.
 func (a *App) View() tea.View {
+	if a.pace == nil {
+		a.pace = newPace(a.program)
+	}
 	if a.dirty && a.size.W > 0 {
 		a.frame, a.cursor = a.draw()
 		if !a.look.utf8 {
 			a.frame = text.ASCII(a.frame)
 		}
 		a.dirty = false
+		a.pace.soon()
 	}
 	v := tea.NewView(a.frame)
 	v.AltScreen, v.ReportFocus = true, true

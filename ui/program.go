@@ -33,13 +33,8 @@ type Deps struct {
 	Options    []tea.ProgramOption // for tests
 }
 
-const (
-	// fps is how often Bubble Tea looks whether there is something to write. A key waits for the next look, 11 ms at most,
-	// which leaves 5 ms to answer it within the 16 that an eye takes for at once. Each look costs an idle core a little.
-	fps = 90
-	// gapBlurred is the distance between two pieces of news while nobody looks.
-	gapBlurred = time.Second
-)
+// gapBlurred is the distance between two pieces of news while nobody looks.
+const gapBlurred = time.Second
 
 // Panes are the names of the panes, in the order of their numbers.
 func Panes() []string { return []string{"nodes", "pods"} }
@@ -61,9 +56,11 @@ func (a *App) show(ctx context.Context, d Deps) error {
 		options = append(options, tea.WithColorProfile(a.look.profile))
 	}
 	program := tea.NewProgram(a, options...)
+	a.program = program
 	d.Cluster.Start(ctx, kube.Nodes|kube.Pods|kube.Metrics)
 	safe.Go("pump", func() { pump(ctx, program.Send, d.Cluster.Notifier(), a.gap, a.woken) })
 	_, err := program.Run()
+	a.pace.stop()
 	for _, p := range a.panes {
 		p.Close()
 	}

@@ -50,7 +50,8 @@ func (f *feed[R]) SetQuery(q kube.Query[R]) uint64 {
 	f.asked = append(f.asked, q)
 	return uint64(len(f.asked))
 }
-func (f *feed[R]) Close() { f.closed = true }
+func (f *feed[R]) Follow(string) {}
+func (f *feed[R]) Close()        { f.closed = true }
 
 // publish answers the newest question, and the pane takes the snapshot.
 func (f *feed[R]) publish(v View) []Effect { return f.answer(v, len(f.asked)) }

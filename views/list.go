@@ -16,6 +16,7 @@ import (
 type Feed[R kube.Row] interface {
 	Load() *kube.Snapshot[R]
 	SetQuery(kube.Query[R]) (number uint64)
+	Follow(uid string)
 	Close()
 }
 
@@ -81,8 +82,16 @@ func (l *list[R]) Needs() kube.Kinds { return l.spec.needs }
 // Close implements View.
 func (l *list[R]) Close() { l.feed.Close() }
 
-// Handle implements View.
+// Handle implements View. The feed follows the cursor, so that it is found again among any number of rows.
 func (l *list[R]) Handle(e Event) []Effect {
+	effects := l.handle(e)
+	if r, ok := l.table.Current(); ok {
+		l.feed.Follow(r.Ref().UID)
+	}
+	return effects
+}
+
+func (l *list[R]) handle(e Event) []Effect {
 	switch e := e.(type) {
 	case Changed:
 		return l.load()

@@ -96,10 +96,14 @@ func (m *Model[R]) follow(old *kube.Snapshot[R]) int {
 	if !m.held {
 		return 0
 	}
-	if i, ok := m.snap.Find(m.cursor.UID, m.at); ok {
+	i, ok := m.snap.Find(m.cursor.UID, m.at)
+	if ok {
 		return i
 	}
 	m.lose(old)
+	if i >= 0 {
+		return min(i, m.snap.Len()-1)
+	}
 	return m.successor(old)
 }
 
