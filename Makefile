@@ -10,7 +10,7 @@ DEVSOURCES := $(shell find devcluster -name '*.go' -o -name '*.yaml') devcluster
 # Static binaries: they run on any machine, and building needs no C compiler.
 export CGO_ENABLED ?= 0
 
-.PHONY: build devcluster demo test check lint race bench gen screenshots clean
+.PHONY: build devcluster demo test check lint race bench bench-scale gen screenshots clean
 
 build: bin/ktriage
 
@@ -55,6 +55,19 @@ lint:
 
 bench:
 	go test -run xxx -bench . -benchmem ./internal/table ./kube ./internal/text
+
+# What the real program costs on a real big cluster, and how quick it is: about half an hour. A size of your own, such as
+# NODES=1000 PODS=30000, is measured alone, and only printed.
+NODES ?= 5000
+PODS ?= 150000
+ifeq ($(NODES)/$(PODS),5000/150000)
+SCALE := -sizes 50/1500,500/15000,$(NODES)/$(PODS) -out docs/performance.md
+else
+SCALE := -nodes $(NODES) -pods $(PODS)
+endif
+
+bench-scale: build devcluster
+	go run ./internal/scale -program bin/ktriage -devcluster bin/devcluster -dir dist/scale $(SCALE)
 
 # What is made from the program itself: the key table and the screenshots. The tests say when it is stale.
 gen:
