@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// pageSize is the limit of one LIST request: the size of kubectl's chunks, so that the first rows are there after one
-	// short answer.
-	pageSize = 500
+	// firstPage and nextPage are the limits of LIST requests. The first is that of kubectl's chunks, so that rows are there
+	// after one short answer; the others are longer, because 150,000 pods in 300 pages take half as long again as in 75.
+	firstPage, nextPage = 500, 2000
 	// retryFirst and retryMost bound the wait after a failure. The upper bound keeps the promise that everything is caught
 	// up within five seconds of the server's return even if nobody noticed the return.
 	retryFirst = 500 * time.Millisecond
@@ -178,7 +178,7 @@ func (i *informer[R]) stream(ctx context.Context) (string, error) {
 
 // pages reads the list in pages. The pages after the first come from the same version as the first.
 func (i *informer[R]) pages(ctx context.Context) (string, error) {
-	seen, opts := i.census(), metav1.ListOptions{Limit: pageSize}
+	seen, opts := i.census(), metav1.ListOptions{Limit: firstPage}
 	for {
 		answered := i.asks()
 		page, err := i.list(ctx, opts)
@@ -205,7 +205,7 @@ func (i *informer[R]) pages(ctx context.Context) (string, error) {
 			i.complete(seen)
 			return list.GetResourceVersion(), nil
 		}
-		opts.Continue = list.GetContinue()
+		opts.Continue, opts.Limit = list.GetContinue(), nextPage
 	}
 }
 
