@@ -16,9 +16,9 @@ import (
 const (
 	// metricsEvery is the step of metrics-server as it is shipped: asking more often gives the same samples.
 	metricsEvery = 15 * time.Second
-	// metricsShare is how many times as long as a poll took we leave the servers in peace: one that needs 2 s for the
+	// metricsShare is how many times as long as a poll took we leave the servers in peace: one that needs 1 s for the
 	// lists of a big cluster is asked once a minute.
-	metricsShare = 30
+	metricsShare = 60
 	// metricsSlowest is the longest step: older samples say little of an incident.
 	metricsSlowest = 2 * time.Minute
 	// metricsAbsent is how often we look whether somebody has installed metrics-server.

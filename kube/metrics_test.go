@@ -100,7 +100,7 @@ func works(*http.Request) (response *http.Response, hit bool, err error) { retur
 
 func TestAServerThatNeedsLongIsAskedSeldom(t *testing.T) {
 	for _, c := range []struct{ took, step time.Duration }{
-		{100 * time.Millisecond, 15 * time.Second}, {2 * time.Second, time.Minute}, {20 * time.Second, 2 * time.Minute},
+		{100 * time.Millisecond, 15 * time.Second}, {time.Second, time.Minute}, {20 * time.Second, 2 * time.Minute},
 	} {
 		measured(t, func(server *kubetest.Server, cluster *kube.Cluster) {
 			samples(cluster, time.Second)
@@ -120,7 +120,7 @@ func TestAServerThatNeedsLongIsAskedSeldom(t *testing.T) {
 func TestSamplesOfASlowServerStayForThreeSteps(t *testing.T) {
 	measured(t, func(server *kubetest.Server, cluster *kube.Cluster) {
 		samples(cluster, time.Second)
-		slow(server, 2*time.Second, works)
+		slow(server, time.Second, works)
 		if _, pod := samples(cluster, 18*time.Second); !pod { // read once more, at 15 s
 			t.Fatal("no sample of the pod")
 		}
