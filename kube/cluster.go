@@ -50,6 +50,7 @@ type Cluster struct {
 	narrowed func() // ends the informer of the fallback namespace; nil while there is none. Its informer's own
 
 	// The publisher's own.
+	usage      *Usage // as readers were last told of it: an order that looks at it must stand until they are told again
 	loads      map[string]Load
 	nodeStates map[string]NodeState
 	complete   bool                // every first reading has come to an end, good or bad
@@ -83,6 +84,7 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 	server := discovery.ToServerVersionInterfaceWithContext(clients.Kubernetes.Discovery())
 	c.heart = newHeart(server, func() { c.touch(Connection) }, c.Retry)
 	c.meter = newMeter(clients.Metrics, func() []string { return c.Scope().Namespaces }, func() { c.touch(Metrics) })
+	c.usage = c.Usage()
 	return c
 }
 

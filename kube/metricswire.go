@@ -39,9 +39,6 @@ const (
 	itemLimit = 16 << 20
 )
 
-// magic begins every protobuf body of Kubernetes (k8s.io/apimachinery/pkg/runtime/serializer/protobuf).
-const magic = "k8s\x00"
-
 // read reads a list, protobuf or JSON, to its end. An error means that nothing of what was taken counts: the list may
 // have ended early.
 func (l metricsList) read(body io.Reader, each eachUse) error {
@@ -66,7 +63,7 @@ func (l metricsList) check(kind string) error {
 	return nil
 }
 
-// readProtobuf reads the envelope, which is a runtime.Unknown: typeMeta = 1, raw = 2.
+// readProtobuf reads the envelope.
 func (l metricsList) readProtobuf(in *protoStream, each eachUse) error {
 	if _, err := in.take(uint64(len(magic))); err != nil {
 		return err
@@ -92,22 +89,13 @@ func (l metricsList) readProtobuf(in *protoStream, each eachUse) error {
 			return err
 		}
 		if field == 1 {
-			if kind, err = typeKind(value); err != nil {
+			_, name, err := typeMeta(value)
+			if err != nil {
 				return err
 			}
+			kind = string(name) // the value is valid until the next one is taken
 		}
 	}
-}
-
-// typeKind reads the kind of a runtime.TypeMeta: apiVersion = 1, kind = 2.
-func typeKind(b []byte) (kind string, err error) {
-	f := fields{rest: b}
-	for f.next() {
-		if f.number == 2 {
-			kind = string(f.value)
-		}
-	}
-	return kind, f.err
 }
 
 // readItems reads the list itself, which ends where the envelope says: metadata = 1, items = 2.
@@ -310,38 +298,6 @@ func unexpected(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// fields goes through a message that is complete in memory.
-type fields struct {
-	rest   []byte
-	number int
-	value  []byte // nil for a field that has no length
-	err    error
-}
-
-// next goes to the next field; false at the end, or if there is an error.
-func (f *fields) next() bool {
-	if len(f.rest) == 0 || f.err != nil {
-		return false
-	}
-	number, kind, n := protowire.ConsumeTag(f.rest)
-	if n < 0 {
-		f.err = protowire.ParseError(n)
-		return false
-	}
-	f.number, f.value, f.rest = int(number), nil, f.rest[n:]
-	if kind == protowire.BytesType {
-		f.value, n = protowire.ConsumeBytes(f.rest)
-	} else {
-		n = protowire.ConsumeFieldValue(number, kind, f.rest)
-	}
-	if n < 0 {
-		f.err = protowire.ParseError(n)
-		return false
-	}
-	f.rest = f.rest[n:]
-	return true
 }
 
 // metricsItem is a NodeMetrics, which has a usage, or a PodMetrics, which has containers, as JSON.

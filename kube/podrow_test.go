@@ -80,15 +80,22 @@ func TestMatchesDoesNotAllocate(t *testing.T) {
 func TestContainsFoldAgreesWithLowerCase(t *testing.T) {
 	text := rapid.StringOf(rapid.SampledFrom([]rune("aAbB/é É-0世")))
 	rapid.Check(t, func(t *rapid.T) {
-		first, second := text.Draw(t, "first"), text.Draw(t, "second")
+		first := text.Draw(t, "text")
 		word := strings.ToLower(text.Draw(t, "word"))
 		if got, want := containsFold(first, word), strings.Contains(strings.ToLower(first), word); got != want {
 			t.Errorf("%q in %q: got %v", word, first, got)
 		}
-		if got, want := within(first, second, word), strings.Contains(strings.ToLower(first+"/"+second), word); got != want {
-			t.Errorf("%q in %q/%q: got %v", word, first, second, got)
-		}
 	})
+}
+
+// fieldMatches looks for a word in each field by itself.
+func fieldMatches(p *Pod, word string) bool {
+	for _, field := range []string{p.Namespace + "/" + p.Name, p.Status, p.Node, p.OwnerKind + "/" + p.OwnerName, p.IP} {
+		if strings.Contains(strings.ToLower(field), word) {
+			return true
+		}
+	}
+	return false
 }
 
 // What is indexed must be found by the same words as the fields themselves, whatever is in them.
@@ -106,7 +113,7 @@ func TestIndexFindsWhatTheFieldsHold(t *testing.T) {
 			t.Fatalf("%q, %q became %q, %q", p.Name, p.IP, indexed.Name, indexed.IP)
 		}
 		word := strings.ToLower(field("word"))
-		if got, want := indexed.Matches(word, Moment{}), p.anyFieldMatches(word); got != want {
+		if got, want := indexed.Matches(word, Moment{}), fieldMatches(&p, word); got != want {
 			t.Errorf("%q in %+v: got %v", word, p, got)
 		}
 	})

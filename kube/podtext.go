@@ -32,14 +32,5 @@ func (p *Pod) Matches(word string, m Moment) bool {
 	if was, ok := strings.CutSuffix(word, "?"); ok && was != "" && p.history(m) && suffixFold(p.Status, was) {
 		return true
 	}
-	if p.text != "" {
-		return strings.Contains(p.text, word)
-	}
-	return p.anyFieldMatches(word)
-}
-
-// anyFieldMatches is Matches for a row that has not been indexed.
-func (p *Pod) anyFieldMatches(word string) bool {
-	return within(p.Namespace, p.Name, word) || containsFold(p.Status, word) || containsFold(p.Node, word) ||
-		within(p.OwnerKind, p.OwnerName, word) || containsFold(p.IP, word)
+	return strings.Contains(p.text, word)
 }

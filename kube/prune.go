@@ -273,55 +273,15 @@ func coreKind(unknown []byte) (kind []byte) {
 	if !ok || f.number != 1 || f.wire != protowire.BytesType {
 		return nil
 	}
-	typeMeta := unknown[f.head:f.size]
-	core := false
-	for len(typeMeta) > 0 {
-		f, ok := firstField(typeMeta)
-		if !ok {
-			return nil
-		}
-		switch value := typeMeta[f.head:f.size]; f.number {
-		case 1:
-			core = string(value) == "v1"
-		case 2:
-			kind = value
-		}
-		typeMeta = typeMeta[f.size:]
-	}
-	if !core {
+	apiVersion, kind, err := typeMeta(unknown[f.head:f.size])
+	if err != nil || string(apiVersion) != "v1" {
 		return nil
 	}
 	return kind
 }
 
-// field is where the parts of an encoded field end.
-type field struct {
-	number          int
-	wire            protowire.Type
-	tag, head, size int // the tag; that and the length of what has one; all of it
-}
-
-// firstField reads the field that b begins with.
-func firstField(b []byte) (f field, ok bool) {
-	if len(b) > 1 && b[0]|b[1] < 0x80 && b[0] > 7 && protowire.Type(b[0]&7) == protowire.BytesType { // as most are
-		f = field{int(b[0] >> 3), protowire.BytesType, 1, 2, 2 + int(b[1])}
-		return f, f.size <= len(b)
-	}
-	number, wire, tag := protowire.ConsumeTag(b)
-	if tag < 0 {
-		return f, false
-	}
-	value := protowire.ConsumeFieldValue(number, wire, b[tag:])
-	if value < 0 {
-		return f, false
-	}
-	f = field{int(number), wire, tag, tag, tag + value}
-	if wire == protowire.BytesType {
-		_, n := protowire.ConsumeVarint(b[tag:])
-		f.head += n
-	}
-	return f, true
-}
+// usualSize is more than what stays of most pods, in bytes.
+const usualSize = 1 << 10
 
 // pruning is a serializer for what rows are made of: it decodes pages and watch events of pods and nodes without what no
 // row needs, and everything else as the serializer that it is made of.
@@ -331,7 +291,10 @@ type pruning struct {
 }
 
 func newPruning(s runtime.NegotiatedSerializer) pruning {
-	return pruning{s, &sync.Pool{New: func() any { return new([]byte) }}}
+	return pruning{s, &sync.Pool{New: func() any {
+		b := make([]byte, 0, usualSize)
+		return &b
+	}}}
 }
 
 // SupportedMediaTypes implements runtime.NegotiatedSerializer: rest.Request takes its decoders from here.

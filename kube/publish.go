@@ -75,8 +75,11 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 	changed := Kinds(c.dirty.Swap(0))
 	out := changed & (Metrics | Connection)
 	c.moved = 0
+	if changed&Metrics != 0 {
+		c.usage = c.Usage()
+	}
 	changed |= c.settle()
-	m := Moment{Now: now, Usage: c.Usage(), RowsRead: c.rowsRead, Complete: c.complete, NodesKnown: c.allNodes}
+	m := Moment{Now: now, Usage: c.usage, RowsRead: c.rowsRead, Complete: c.complete, NodesKnown: c.allNodes}
 	nodes := c.nodes.absorb(m, nil)
 	m.Nodes = c.nodeStates
 	beside := c.besideNodes(changed)
@@ -116,7 +119,7 @@ func (c *Cluster) settle() Kinds {
 	pods, nodes := c.pods.now(), c.nodes.now()
 	known := c.Scope().All() && pods.complete()
 	rows := nodes.settled() && pods.settled()
-	complete := rows && !c.Usage().State.Since.IsZero()
+	complete := rows && !c.usage.State.Since.IsZero()
 	var news Kinds
 	if rows != c.rowsRead || complete != c.complete {
 		news |= Metrics

@@ -89,19 +89,7 @@ func prefixFold(s, word string) bool {
 	return true
 }
 
-// within is containsFold for the text first/second, without making it.
-func within(first, second, word string) bool {
-	if containsFold(second, word) || containsFold(first, word) {
-		return true
-	}
-	for i := range len(word) {
-		if word[i] == '/' && suffixFold(first, word[:i]) && prefixFold(second, word[i+1:]) {
-			return true
-		}
-	}
-	return false
-}
-
+// suffixFold reports whether s ends with word, already lower-cased.
 func suffixFold(s, word string) bool {
 	for len(word) > 0 {
 		r, n := utf8.DecodeLastRuneInString(s)

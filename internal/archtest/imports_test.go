@@ -32,7 +32,7 @@ var mayImport = map[string]string{
 	"internal/termtest":   "internal/queue charm.land/bubbletea/v2 github.com/charmbracelet github.com/google/go-cmp github.com/creack/pty golang.org/x/term",
 	"kube/kubetest":       "kube internal/queue k8s.io",
 	"internal/screenshot": "github.com/charmbracelet/x/vt github.com/creack/pty",
-	"internal/scale":      "github.com/charmbracelet/x/vt github.com/creack/pty k8s.io/api k8s.io/apimachinery k8s.io/client-go",
+	"internal/scale":      "internal/text github.com/charmbracelet/x/vt github.com/creack/pty k8s.io/api k8s.io/apimachinery k8s.io/client-go",
 	"internal/e2e":        "kube internal/text",
 	"internal/archtest":   "keymap",
 }

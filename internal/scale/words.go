@@ -2,8 +2,9 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
+
+	"ktriage/internal/text"
 )
 
 // duration is written with three figures: 0.34 ms, 12.1 ms, 1.20 s.
@@ -61,17 +62,4 @@ func growing(s spans) string {
 }
 
 // count writes a number as people read it: 12,400.
-func count(n int) string {
-	digits := fmt.Sprint(max(n, -n))
-	var b strings.Builder
-	if n < 0 {
-		b.WriteByte('-')
-	}
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return b.String()
-}
+func count(n int) string { return text.Count(n) }
