@@ -8,6 +8,7 @@ import (
 
 // The groups are the columns of the help, in this order.
 const (
+	GroupAct        = "Act"
 	GroupMove       = "Move"
 	GroupSee        = "See"
 	GroupSort       = "Sort by"
@@ -19,7 +20,7 @@ const (
 )
 
 var groups = []string{
-	GroupMove, GroupSee, GroupSort, GroupPanes, GroupScreen, GroupFilter, GroupPalette, GroupEverywhere,
+	GroupAct, GroupMove, GroupSee, GroupSort, GroupPanes, GroupScreen, GroupFilter, GroupPalette, GroupEverywhere,
 }
 
 // What keys do. The IDs of panes and of sort columns are made by PaneID and read by SortColumn.
@@ -63,6 +64,35 @@ const (
 	NodePods ID = "nodes.pods"
 	PodNode  ID = "pods.node"
 
+	CordonNode   ID = "node.cordon"
+	UncordonNode ID = "node.uncordon"
+	DrainNode    ID = "node.drain"
+
+	CancelRun ID = "run.cancel"
+	PauseRun  ID = "run.pause"
+	UndoRun   ID = "run.undo"
+	ShowRun   ID = "run.show"
+	SkipStep  ID = "step.skip"
+	StepNode  ID = "step.node"
+
+	SheetConfirm  ID = "sheet.confirm"
+	SheetToggle   ID = "sheet.toggle"
+	SheetNext     ID = "sheet.next"
+	SheetPrevious ID = "sheet.previous"
+	SheetAgain    ID = "sheet.again"
+	SheetCopy     ID = "sheet.copy"
+	NameConfirm   ID = "name.confirm"
+	NameNext      ID = "name.next"
+	NameClose     ID = "name.close"
+
+	CutResume   ID = "cutoff.resume"
+	CutUncordon ID = "cutoff.uncordon"
+	CutLeave    ID = "cutoff.leave"
+	CutPods     ID = "cutoff.pods"
+
+	LeaveCancel ID = "leaving.cancel"
+	LeaveWait   ID = "leaving.wait"
+
 	FilterKeep  ID = "filter.keep"
 	FilterEmpty ID = "filter.empty"
 	FilterClear ID = "filter.clear"
@@ -85,7 +115,7 @@ const (
 // defaults is the table. Keys that are left free on purpose: ctrl+d (delete), and in the Nodes pane D, N and X, which
 // belong to actions; a shifted letter sorts, as in k9s, only where it can mean nothing else in another pane.
 func defaults() []Binding {
-	return slices.Concat(moving(), seeing(), sorting(), panes(), screen(), overlays(), everywhere())
+	return slices.Concat(acting(), moving(), seeing(), sorting(), panes(), screen(), overlays(), everywhere())
 }
 
 func moving() []Binding {
@@ -159,6 +189,34 @@ func sorting() []Binding {
 		by(Pods, "memory", "memory", "O m", "M"),
 		by(Pods, "ready", "ready", "O R", "R"),
 		by(Pods, "badness", "badness", "O h"),
+
+		by(Actions, "time", "time", "O t"),
+		by(Actions, "object", "object", "O n"),
+		by(Actions, "state", "state", "O s"),
+	}
+}
+
+// acting are the keys that change a cluster, or what is being done to it. Those that begin something open a sheet.
+func acting() []Binding {
+	b := func(id ID, s Scope, short, long string, keys ...string) Binding {
+		return Binding{ID: id, Scope: s, Group: GroupAct, Short: short, Long: long, Keys: keys, Palette: true}
+	}
+	acts := func(id ID, short, long string, keys ...string) Binding {
+		act := b(id, Nodes, short, long, keys...)
+		act.Acts = true
+		return act
+	}
+	return []Binding{
+		acts(CordonNode, "cordon", "Keep new pods away from the node, or the marked nodes: shows what that means, and asks.", "c"),
+		acts(UncordonNode, "uncordon", "Let new pods come to the node, or the marked nodes: shows what that means, and asks.", "u"),
+		acts(DrainNode, "drain", "Plan how the pods of the node, or the marked nodes, would be evicted: shows the plan, and asks.", "r"),
+
+		b(CancelRun, Actions, "cancel", "Stop an action: it begins nothing more. What the server has accepted goes on.", "x"),
+		b(PauseRun, Actions, "pause", "Have an action begin nothing new, or go on.", "P"),
+		b(UndoRun, Actions, "undo", "Take an action back, where that can be done: shows what that means, and asks.", "u"),
+		b(ShowRun, Actions, "audit lines", "Show what the audit log says of an action.", "y"),
+		b(SkipStep, Steps, "leave it", "Leave the pod under the cursor where it is, and go on with the others.", "i"),
+		b(StepNode, Steps, "node", "Go to the node that is being drained.", "o"),
 	}
 }
 
@@ -220,6 +278,21 @@ func overlays() []Binding {
 		b(PaletteNext, Palette, GroupPalette, "next", "Choose the next line.", "down", "ctrl+n"),
 		b(PalettePrevious, Palette, GroupPalette, "previous", "Choose the previous line.", "up", "ctrl+p"),
 		b(PaletteGo, Palette, GroupPalette, "go", "Do what the chosen line says.", "enter"),
+		b(SheetConfirm, Sheet, GroupAct, "confirm", "Do what the sheet says, once it has been read to its end.", "y"),
+		b(SheetToggle, Sheet, GroupAct, "change", "Change the chosen option: a new plan is made.", "space"),
+		b(SheetNext, Sheet, GroupMove, "next part", "Go to the next part of the sheet: plan, options, gate.", "tab"),
+		b(SheetPrevious, Sheet, GroupMove, "previous part", "Go to the part before.", "shift+tab"),
+		b(SheetAgain, Sheet, GroupAct, "plan again", "Make the plan anew.", "ctrl+r"),
+		b(SheetCopy, Sheet, GroupEverywhere, "copy kubectl", "Copy the kubectl command that comes nearest.", "ctrl+y"),
+		b(NameConfirm, Name, GroupAct, "confirm", "Do what the sheet says, once the name is typed.", "enter"),
+		b(NameNext, Name, GroupMove, "back to the plan", "Go back to the plan; what is typed stays.", "tab", "shift+tab"),
+		b(NameClose, Name, GroupMove, "close", "Close the sheet; nothing happens.", "esc"),
+		b(CutResume, CutOff, GroupAct, "resume", "Make a new plan for what is left, and show it.", "r"),
+		b(CutUncordon, CutOff, GroupAct, "uncordon", "Let new pods come back to the node: shows what that means, and asks.", "u"),
+		b(CutLeave, CutOff, GroupAct, "leave it", "Leave everything as it is, and do not ask again.", "l"),
+		b(CutPods, CutOff, GroupMove, "pods", "Show the pods of the node.", "enter"),
+		b(LeaveCancel, Leaving, GroupAct, "cancel and quit", "Stop what is running, and quit.", "x"),
+		b(LeaveWait, Leaving, GroupAct, "wait", "Close the screen, and quit when everything has ended.", "w"),
 		b(PaletteClose, Palette, GroupPalette, "close", "Close the palette; nothing happens.", "esc"),
 	}
 	for i, b := range table {

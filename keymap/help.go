@@ -54,12 +54,18 @@ var sections = []struct {
 	{Table, "In every list"},
 	{Nodes, "Nodes"},
 	{Pods, "Pods"},
+	{Actions, "Actions"},
+	{Steps, "The steps of an action"},
 	{Filter, "While a filter is typed"},
 	{Palette, "Palette"},
 	{Text, "Help, details and messages"},
 	{Help, "Help"},
 	{Details, "Details"},
 	{Log, "Messages"},
+	{Sheet, "The sheet of an action"},
+	{Name, "While a name is typed to confirm"},
+	{CutOff, "An action that was cut off"},
+	{Leaving, "Quitting while actions run"},
 }
 
 // Markdown gives the key reference, docs/keys.md. The same table always gives the same text.

@@ -18,7 +18,7 @@ func TestHelpListsWhatCanBeTypedByGroup(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"Move", "See", "Sort by", "Panes", "Screen", "Everywhere"}; !slices.Equal(titles, want) {
+	if want := []string{"Act", "Move", "See", "Sort by", "Panes", "Screen", "Everywhere"}; !slices.Equal(titles, want) {
 		t.Errorf("groups %q, want %q", titles, want)
 	}
 	for _, id := range []ID{NodePods, Down, SortBy, "nodes.sort.for", Back, Quit, Interrupt} {

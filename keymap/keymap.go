@@ -22,12 +22,18 @@ const (
 	Table   Scope = "table"   // any pane that is a list
 	Nodes   Scope = "nodes"   // the Nodes pane
 	Pods    Scope = "pods"    // the Pods pane
+	Actions Scope = "actions" // the Actions pane
+	Steps   Scope = "steps"   // the steps of one action, in the Actions pane
 	Filter  Scope = "filter"  // the filter line while it is typed
 	Palette Scope = "palette" // the palette
 	Text    Scope = "text"    // any overlay that is read
 	Help    Scope = "help"    // the help overlay
 	Details Scope = "details" // the details overlay
 	Log     Scope = "log"     // the messages overlay
+	Sheet   Scope = "sheet"   // the sheet of an action
+	Name    Scope = "name"    // the same while the name of the object is typed
+	CutOff  Scope = "cutoff"  // what is asked of an action that was cut off
+	Leaving Scope = "leaving" // what is asked of who quits while actions run
 )
 
 // behind gives each scope the one that gets the keys it does not know. A scope that is read or typed into has no App
@@ -37,16 +43,22 @@ var behind = map[Scope]Scope{
 	Table:   App,
 	Nodes:   Table,
 	Pods:    Table,
+	Actions: Table,
+	Steps:   Actions,
 	Filter:  Always,
 	Palette: Always,
 	Text:    Always,
 	Help:    Text,
 	Details: Text,
 	Log:     Text,
+	Sheet:   Text,
+	Name:    Always,
+	CutOff:  Text,
+	Leaving: Text,
 }
 
 // typed are the scopes with a text field: a printable key must reach the field.
-var typed = []Scope{Filter, Palette}
+var typed = []Scope{Filter, Palette, Name}
 
 // Path gives the scope and all that lie behind it, innermost first: what Resolve and Help take.
 func (s Scope) Path() []Scope {
@@ -67,6 +79,7 @@ type Binding struct {
 	Short   string // footer and which-key hint: "filter"
 	Long    string // help, palette, docs: one sentence
 	Group   string // column of the help, one of the Group constants
+	Acts    bool   // opens the sheet of the action of this ID
 	Danger  bool   // destroys something: never on one bare lower-case letter
 	Fixed   bool   // cannot be rebound, nor its keys be taken by a scope inside its own
 	Prefix  bool   // names what the sequences begin with; does nothing itself
@@ -118,7 +131,7 @@ func (b Binding) clone() Binding {
 }
 
 // Panes is how many panes can be focused by their number.
-const Panes = 2
+const Panes = 3
 
 // PaneID is the binding that focuses the pane of that number, 1 to Panes.
 func PaneID(number int) ID { return ID(fmt.Sprintf("pane.%d", number)) }

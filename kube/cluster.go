@@ -37,6 +37,7 @@ type Cluster struct {
 	identity atomic.Pointer[Identity]
 	probing  sync.Mutex
 	scope    atomic.Pointer[Scope]
+	moment   atomic.Pointer[Moment] // of the last publication
 
 	wake  chan struct{} // capacity 1: something came in
 	asked chan struct{} // capacity 1: a reader waits for the answer to a query
@@ -115,6 +116,17 @@ func (c *Cluster) Usage() *Usage { return c.meter.cur.Load() }
 
 // Notifier says when snapshots, health or usage are new.
 func (c *Cluster) Notifier() *Notifier { return c.notifier }
+
+// Client gives clients of whole objects, for reading live and for acting.
+func (c *Cluster) Client() kubernetes.Interface { return c.client }
+
+// Moment is what rows were last seen beside: loads, states and use of nodes, as far as known.
+func (c *Cluster) Moment() Moment {
+	if m := c.moment.Load(); m != nil {
+		return *m
+	}
+	return Moment{}
+}
 
 // NodeFeed opens a feed of nodes.
 func (c *Cluster) NodeFeed() *Feed[*Node] { return c.nodes.open(c.ask) }

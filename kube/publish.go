@@ -90,6 +90,7 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 	if c.podsKnown {
 		m.Loads = c.loads
 	}
+	c.moment.Store(&m)
 	if c.nodes.show(m, changed&(Metrics|Pods)|c.moved&Pods, nodes) {
 		out |= Nodes
 	}

@@ -11,6 +11,7 @@ const (
 	Pods
 	Metrics
 	Connection // health, identity, permissions
+	Actions    // runs of kube/action, and their steps
 )
 
 // Ref names one object for good: a new object under the same name has another UID.
@@ -18,6 +19,14 @@ type Ref struct {
 	Kind            Kinds
 	Namespace, Name string
 	UID             string
+}
+
+// FullName is the name with its namespace before it, if there is one.
+func (r Ref) FullName() string {
+	if r.Namespace == "" {
+		return r.Name
+	}
+	return r.Namespace + "/" + r.Name
 }
 
 // Row is one line of a pane: a small, flat, sanitised copy of an API object. It is a pointer, and what it points to is

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"ktriage/internal/text"
 	"ktriage/keymap"
 	"ktriage/kube"
+	"ktriage/kube/action"
 	"ktriage/themes"
 	"ktriage/views"
 )
@@ -21,10 +23,12 @@ type App struct {
 	program  *tea.Program
 	ctx      context.Context //nolint:containedctx // the program's own; Bubble Tea gives Update none
 	cluster  *kube.Cluster
+	runner   *action.Runner
 	keys     *keymap.Map
 	resolver keymap.Resolver
 	pending  keymap.Match // a sequence has been begun: the which-key hint
 	messages *logs.Ring
+	logger   *slog.Logger
 	readOnly bool
 
 	panes   []views.View
@@ -38,7 +42,11 @@ type App struct {
 	ahead   []tea.Msg   // typed before the rows were there that it is meant for
 	overlay overlay     // what covers the panes
 	toast   toast
-	frozen  time.Time // the screen holds still since then: rows are those of that time, all else goes on
+
+	watching map[string]bool // IDs of the runs whose end has not been said yet
+	// offeredCuts are the runs that were cut off and have been shown: who decides later is not asked again and again.
+	offeredCuts map[*action.Cut]bool
+	frozen      time.Time // the screen holds still since then: rows are those of that time, all else goes on
 
 	look  look
 	paint *themes.Painter
@@ -79,7 +87,7 @@ type (
 
 // Init implements tea.Model.
 func (a *App) Init() tea.Cmd {
-	return tea.Batch(tick(), a.probe(), a.askAttributes())
+	return tea.Batch(tick(), a.probe(), a.askAttributes(), a.askAccess(), a.readLog())
 }
 
 // tick is the pulse of ages and counters.
@@ -118,6 +126,12 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return a, tea.Batch(tea.ClearScreen, tea.RequestWindowSize)
 	case probeMsg:
 		return a, a.probed(msg.err)
+	case planMsg:
+		return a, a.planned(msg)
+	case confirmMsg:
+		return a, a.confirmed(msg)
+	case cutMsg:
+		return a, a.cutDecided(msg)
 	case toastMsg:
 		a.dirty = true
 	case aheadMsg:
@@ -125,6 +139,9 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case quitMsg:
 		return a, tea.Quit
 	default:
+		if r, ok := a.overlay.(*review); ok {
+			r.heard(a.now) // it may have come with letters that nobody has typed
+		}
 		return a, a.terminalSays(msg)
 	}
 	return a, nil
@@ -164,6 +181,9 @@ func (a *App) changed(kinds kube.Kinds) tea.Cmd {
 		if i == a.focus {
 			cmds = append(cmds, a.do(effects))
 		}
+	}
+	if kinds&kube.Actions != 0 {
+		cmds = append(cmds, a.runsChanged())
 	}
 	return tea.Batch(append(cmds, a.catchUp(false))...)
 }

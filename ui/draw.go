@@ -41,6 +41,9 @@ func (a *App) draw() (string, *tea.Cursor) {
 // stripLines is how many lines of diagnosis there is room for. What is wrong with all that one sees is worth a line more on
 // any screen.
 func (a *App) stripLines() int {
+	if a.pane().Scope() == keymap.Steps { // why a pod does not leave is what one looks at them for
+		return min(max(a.size.H/8, 1), 5)
+	}
 	if a.size.H >= 35 || !a.up() || a.trouble().text != "" {
 		return 2
 	}
@@ -208,8 +211,22 @@ func (a *App) stripWords(s views.Strip, w, n int) []piece {
 	} else if t := a.trouble(); t.text != "" && len(out) == 0 {
 		out = append(out, piece{a.wrap(t.text, w, 1)[0], t.token})
 	}
-	say(strings.Join(s.Lines, "; "), themes.Text)
+	say(sentences(s.Lines), themes.Text)
 	return out
+}
+
+// sentences joins what is said of a row: whole sentences by a space, others by a semicolon.
+func sentences(lines []string) string {
+	var b strings.Builder
+	for i, l := range lines {
+		if i > 0 && strings.HasSuffix(lines[i-1], ".") {
+			b.WriteString(" ")
+		} else if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(l)
+	}
+	return b.String()
 }
 
 // denied reports whether the server lets us see nothing of what a pane shows.

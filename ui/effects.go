@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"ktriage/internal/text"
+	"ktriage/kube/action"
 	"ktriage/themes"
 	"ktriage/views"
 )
@@ -18,8 +19,12 @@ type toast struct {
 	until time.Time
 }
 
-// toastTime is how long a toast stays.
-const toastTime = 4 * time.Second
+const (
+	// toastTime is how long a toast stays.
+	toastTime = 4 * time.Second
+	// endTime is the same of how an action ended.
+	endTime = 10 * time.Second
+)
 
 // do carries out what a view wants.
 func (a *App) do(effects []views.Effect) tea.Cmd {
@@ -29,12 +34,15 @@ func (a *App) do(effects []views.Effect) tea.Cmd {
 		case views.Open:
 			cmds = append(cmds, a.jump(e.Place))
 		case views.Copy:
-			cmds = append(cmds, tea.SetClipboard(e.Text),
-				a.flash(fmt.Sprintf("copied %s: %s", text.Plural(len([]rune(e.Text)), "character", "characters"), e.Text), themes.Done))
+			cmds = append(cmds, a.copy(e.Text))
 		case views.Flash:
 			cmds = append(cmds, a.flash(e.Text, e.Token))
 		case views.ShowDetails:
 			a.open(a.details())
+		case views.Act:
+			cmds = append(cmds, a.act(action.ID(e.ID), e.Refs, nil))
+		case views.Control:
+			cmds = append(cmds, a.control(e))
 		case views.Up:
 			cmds = append(cmds, a.goUp())
 		}
@@ -42,11 +50,19 @@ func (a *App) do(effects []views.Effect) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
+// copy puts text on the clipboard of the terminal, and says so.
+func (a *App) copy(s string) tea.Cmd {
+	return tea.Batch(tea.SetClipboard(s),
+		a.flash(fmt.Sprintf("copied %s: %s", text.Plural(len([]rune(s)), "character", "characters"), s), themes.Done))
+}
+
 // flash says one line for a while. Several at the same time would hide one another: the last is said.
-func (a *App) flash(s string, token themes.Token) tea.Cmd {
-	a.toast = toast{s, token, a.now.Add(toastTime)}
+func (a *App) flash(s string, token themes.Token) tea.Cmd { return a.flashFor(s, token, toastTime) }
+
+func (a *App) flashFor(s string, token themes.Token, d time.Duration) tea.Cmd {
+	a.toast = toast{s, token, a.now.Add(d)}
 	a.dirty = true
-	return tea.Tick(toastTime, func(time.Time) tea.Msg { return toastMsg{} })
+	return tea.Tick(d, func(time.Time) tea.Msg { return toastMsg{} })
 }
 
 // toasting reports whether what has just happened is still being said.

@@ -16,11 +16,16 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
+	"ktriage/internal/audit"
 	"ktriage/internal/logs"
 	"ktriage/internal/safe"
 	"ktriage/internal/termtest"
 	"ktriage/keymap"
 	"ktriage/kube"
+	"ktriage/kube/action"
+	"ktriage/kube/cordon"
+	"ktriage/kube/drain"
+	"ktriage/kube/evict"
 	"ktriage/kube/kubetest"
 	"ktriage/themes"
 )
@@ -37,6 +42,8 @@ type session struct {
 	t    *testing.T
 	app  *App
 	deps Deps
+	book *audit.Log
+	dir  string // of the audit log
 	stop context.CancelFunc
 	done chan error
 }
@@ -51,14 +58,31 @@ func inSession(t *testing.T, w, h int, test func(s *session)) {
 		}
 		s := &session{Terminal: termtest.New(w, h), Server: kubetest.New(), t: t, done: make(chan error, 1)}
 		cluster := kube.New(s.Clients(), "prod-tokyo", "shop", []string{metav1.NamespaceAll}, nil)
+		dir := t.TempDir()
+		book, err := audit.Open(dir, "bastion", "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer book.Close()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		s.book, s.dir = book, dir
 		s.deps = Deps{
-			Cluster: cluster, Keys: keymap.Default(), Theme: theme, Background: "dark", Color: "256", UTF8: true,
+			Cluster: cluster, Runner: action.New(ctx, cluster, kinds(), book, action.Settings{}), Keys: keymap.Default(), Theme: theme, Background: "dark", Color: "256", UTF8: true,
 			Messages: logs.NewRing(100), Options: s.Options(),
 		}
 		defer s.Close()
 		defer s.end()
 		test(s)
 	})
+}
+
+// kinds are the actions of the program.
+func kinds() []action.Kind {
+	return []action.Kind{
+		cordon.New(true), cordon.New(false),
+		drain.New(func(p *drain.Plan) action.Work { return evict.New(p, cordon.Set, drain.Read) }),
+	}
 }
 
 // start starts the program and lets it show what the cluster has.

@@ -12,13 +12,29 @@ import (
 // table; what does not fit is in the help.
 var footers = map[keymap.Scope][]keymap.ID{
 	keymap.Nodes: {
-		keymap.NodePods, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.NextPane, keymap.Mark,
+		keymap.NodePods, keymap.ShowDetails, keymap.EditFilter, keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode,
+		keymap.SortBy, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Pods: {
 		keymap.PodNode, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
+	keymap.Actions: {
+		keymap.OpenRow, keymap.PauseRun, keymap.CancelRun, keymap.UndoRun, keymap.ShowRun, keymap.EditFilter, keymap.NextPane, keymap.Zoom,
+		keymap.ShowHelp,
+	},
+	keymap.Steps: {
+		keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.Back, keymap.OpenRow, keymap.StepNode, keymap.UndoRun, keymap.ShowRun,
+		keymap.EditFilter, keymap.Zoom, keymap.ShowHelp,
+	},
+	keymap.Sheet: {
+		keymap.TextClose, keymap.TextDown, keymap.TextUp, keymap.SheetNext, keymap.SheetToggle, keymap.SheetAgain, keymap.SheetCopy,
+		keymap.TextLast,
+	},
+	keymap.Name:    {keymap.NameConfirm, keymap.NameClose, keymap.NameNext},
+	keymap.CutOff:  {keymap.CutResume, keymap.CutUncordon, keymap.CutLeave, keymap.CutPods, keymap.TextClose},
+	keymap.Leaving: {keymap.TextClose, keymap.LeaveCancel, keymap.LeaveWait},
 	keymap.Filter:  {keymap.FilterKeep, keymap.FilterClear, keymap.FilterEmpty},
 	keymap.Palette: {keymap.PaletteGo, keymap.PaletteNext, keymap.PalettePrevious, keymap.PaletteClose},
 	keymap.Help:    {keymap.TextClose, keymap.HelpSearch, keymap.TextDown, keymap.TextUp},

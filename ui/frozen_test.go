@@ -90,12 +90,12 @@ func TestEscapeOfAFrozenScreenLeavesFilterAndPin(t *testing.T) {
 }
 
 func TestFrozenScreenGreysWhatItRefuses(t *testing.T) {
-	inSession(t, 80, 24, func(s *session) {
+	inSession(t, 120, 24, func(s *session) {
 		s.incident(5)
 		s.start()
 		s.Press("F")
 		grey := s.app.paint.Open(themes.Border, themes.Plain)
-		footer := s.app.drawFooter(80)
+		footer := s.app.drawFooter(120)
 		for _, key := range []string{"enter", "O"} {
 			if !strings.Contains(footer, grey+key) {
 				t.Errorf("%s is not grey in %q", key, footer)

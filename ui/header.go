@@ -18,7 +18,7 @@ const wide = 110
 // drawHeader says which cluster, as whom, how fresh, and how bad.
 func (a *App) drawHeader(w int) string {
 	l := newLine(a.paint, w)
-	right := a.alarm(w >= wide)
+	right := append(a.running(w >= wide), a.alarm(w >= wide)...)
 	status := a.status(w >= wide)
 	for _, shape := range a.headerShapes(w >= wide) {
 		if 1+width(shape)+width(status)+2+width(right)+1 <= w || len(shape) == 1 {
@@ -48,7 +48,9 @@ func (a *App) headerShapes(long bool) [][]piece {
 	id := a.cluster.Identity()
 	writes := piece{" " + write, themes.Muted}
 	switch {
-	case !slices.ContainsFunc(a.panes, func(p views.View) bool { return p.State().Phase != kube.Denied }):
+	case !slices.ContainsFunc(a.panes, func(p views.View) bool {
+		return p.Needs()&(kube.Nodes|kube.Pods) != 0 && p.State().Phase != kube.Denied
+	}):
 		writes = piece{" may list nothing", themes.Warn}
 	case a.readOnly:
 		writes = piece{" READ-ONLY", themes.Warn}
@@ -58,6 +60,9 @@ func (a *App) headerShapes(long bool) [][]piece {
 		writes = piece{}
 	}
 	context := piece{text.Clean(a.cluster.Context()), themes.Text}
+	if a.runner.Protected() {
+		context = piece{" PROTECTED " + context.text + " ", themes.Protect}
+	}
 	sep := piece{" " + a.paint.Glyph(themes.GlyphSep) + " ", themes.Muted}
 	user := piece{gap + id.User, themes.Muted}
 	version := piece{"", themes.Muted}

@@ -3,6 +3,7 @@ package ui
 import (
 	"slices"
 
+	"ktriage/kube"
 	"ktriage/views"
 )
 
@@ -53,7 +54,19 @@ func (a *App) mode() layout {
 }
 
 // places are the rects of the panes in a layout.
-func (a *App) places(l layout) []rect { return arrange(l, len(a.panes), a.focus, a.area()) }
+func (a *App) places(l layout) []rect { return arrange(l, len(a.panes), a.focus, a.beside(), a.area()) }
+
+// beside are the panes that share the screen with the focused one: those of the cluster, and the actions while any is
+// running. What was done yesterday is worth no room beside what is wrong today.
+func (a *App) beside() []int {
+	var out []int
+	for i, p := range a.panes {
+		if i == a.focus || p.Needs() != kube.Actions || len(a.runner.Running()) > 0 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
 
 // alone reports whether a layout shows nothing but the focused pane: on a small screen all of them do.
 func (a *App) alone(l layout) bool { return slices.Equal(a.places(l), a.places(single)) }
@@ -78,23 +91,20 @@ func (a *App) whyAlone() string {
 	return "the screen is too small for two panes"
 }
 
-// arrange gives each of n panes its place in an area, the zero rect if it is not shown. Panes beside each other have one
-// column between them for the line that parts them.
-func arrange(l layout, n, focus int, area views.Size) []rect {
+// arrange gives each of n panes its place in an area, the zero rect if it is not shown. The focused one is among those that
+// may stand beside each other. Panes beside each other have one column between them for the line that parts them.
+func arrange(l layout, n, focus int, beside []int, area views.Size) []rect {
 	out := make([]rect, n)
 	shown := []int{focus}
 	columns := 1
 	switch l {
 	case split:
-		if n > 1 {
-			shown = append(shown, (focus+1)%n)
+		if len(beside) > 1 {
+			shown = append(shown, beside[(slices.Index(beside, focus)+1)%len(beside)])
 		}
 	case grid:
-		shown = shown[:0]
-		for i := range n {
-			shown = append(shown, i)
-		}
-		if (area.W-1)/2 >= minPaneWidth && n > 1 {
+		shown = beside
+		if (area.W-1)/2 >= minPaneWidth && len(beside) > 1 {
 			columns = 2
 		}
 	}

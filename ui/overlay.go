@@ -26,22 +26,34 @@ func (a *App) open(o overlay) { a.overlay, a.toast = o, toast{} }
 
 // runOverlay gives a key to what covers the panes.
 func (a *App) runOverlay(id keymap.ID) (bool, tea.Cmd) {
-	if id == keymap.TextClose || id == keymap.PaletteClose {
+	if id == keymap.TextClose || id == keymap.PaletteClose || id == keymap.NameClose {
 		if s, ok := a.overlay.(*sheet); ok && s.unsearch() {
 			return true, nil
 		}
-		a.overlay = nil
+		a.shut()
 		return true, nil
 	}
 	return a.overlay.run(id)
 }
 
-// cover draws the overlay over the lines of the body.
+// shut takes away what covers the panes.
+func (a *App) shut() {
+	if o, ok := a.overlay.(interface{ close() }); ok {
+		o.close()
+	}
+	a.overlay = nil
+}
+
+// cover draws the overlay over the lines of the body: from above, or at its foot if that is where it stands.
 func (a *App) cover(body []string) *tea.Cursor {
 	lines, cursor := a.overlay.draw(views.Size{W: a.size.W, H: len(body)})
-	copy(body, lines)
+	top := 0
+	if o, ok := a.overlay.(interface{ atBottom() bool }); ok && o.atBottom() {
+		top = max(0, len(body)-len(lines))
+	}
+	copy(body[top:], lines)
 	if cursor != nil {
-		cursor.Y += 2 // below the header and the tabs
+		cursor.Y += top + 2 // below the header and the tabs
 	}
 	return cursor
 }

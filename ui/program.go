@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"ktriage/internal/safe"
 	"ktriage/keymap"
 	"ktriage/kube"
+	"ktriage/kube/action"
 	"ktriage/themes"
 	"ktriage/views"
 )
@@ -22,6 +24,7 @@ import (
 // Deps is what the screen needs.
 type Deps struct {
 	Cluster    *kube.Cluster
+	Runner     *action.Runner
 	Pane       string // to start on; "" for the first
 	Keys       *keymap.Map
 	Theme      themes.Theme
@@ -30,6 +33,7 @@ type Deps struct {
 	UTF8       bool
 	ReadOnly   bool
 	Messages   *logs.Ring
+	Log        *slog.Logger        // nil for none
 	Options    []tea.ProgramOption // for tests
 }
 
@@ -37,7 +41,7 @@ type Deps struct {
 const gapBlurred = time.Second
 
 // Panes are the names of the panes, in the order of their numbers.
-func Panes() []string { return []string{"nodes", "pods"} }
+func Panes() []string { return []string{"nodes", "pods", "actions"} }
 
 // Run shows the screen until the operator quits or ctx ends. The terminal is as it was when Run returns, whatever
 // happened. The error is that of the start: credentials that the server refuses, a namespace that is not there.
@@ -81,8 +85,11 @@ func (a *App) show(ctx context.Context, d Deps) error {
 func newApp(ctx context.Context, d Deps) *App {
 	a := &App{
 		ctx: ctx, cluster: d.Cluster, woken: make(chan struct{}, 1), keys: d.Keys, messages: d.Messages, readOnly: d.ReadOnly,
-		panes: []views.View{views.NewNodes(d.Cluster.NodeFeed()), views.NewPods(d.Cluster.PodFeed())},
-		look:  startLook(d, os.Environ()),
+		panes: []views.View{
+			views.NewNodes(d.Cluster.NodeFeed()), views.NewPods(d.Cluster.PodFeed()), views.NewActions(runs(d.Runner)),
+		},
+		runner: d.Runner, watching: map[string]bool{}, offeredCuts: map[*action.Cut]bool{}, logger: logger(d.Log),
+		look: startLook(d, os.Environ()),
 	}
 	for i, p := range a.panes {
 		if p.Name() == d.Pane {
@@ -92,6 +99,13 @@ func newApp(ctx context.Context, d Deps) *App {
 	a.now = a.clock()
 	a.repaint()
 	return a
+}
+
+func logger(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l
 }
 
 // startLook is what is known of the terminal before it has been asked.

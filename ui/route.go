@@ -9,6 +9,7 @@ import (
 	"ktriage/internal/text"
 	"ktriage/keymap"
 	"ktriage/kube"
+	"ktriage/kube/action"
 	"ktriage/themes"
 	"ktriage/views"
 )
@@ -32,6 +33,9 @@ func (a *App) scope() keymap.Scope {
 // What was said of the key before goes: it would stand where the diagnosis of another row belongs.
 func (a *App) key(msg tea.KeyPressMsg) tea.Cmd {
 	a.toast = toast{}
+	if r, ok := a.overlay.(*review); ok {
+		r.heard(a.now)
+	}
 	scope := a.scope()
 	if a.typing() && msg.Text != "" && !a.resolver.Waiting() {
 		return a.typed(msg)
@@ -77,6 +81,10 @@ func (a *App) typed(msg tea.Msg) tea.Cmd {
 
 // paste gives pasted text to the text field that has the focus, and to nothing else: what somebody copied must not act.
 func (a *App) paste(s string) tea.Cmd {
+	if r, ok := a.overlay.(*review); ok {
+		r.heard(a.now)
+		return a.flash("pasted text was ignored: what confirms is typed", themes.Muted)
+	}
 	if !a.typing() {
 		return a.flash("pasted text was ignored: nothing is being typed", themes.Muted)
 	}
@@ -86,8 +94,13 @@ func (a *App) paste(s string) tea.Cmd {
 
 // why gives the reason for which a key does nothing now, "" if it works.
 func (a *App) why(b keymap.Binding) string {
-	if b.Danger {
+	if b.Danger || b.Acts {
 		if why := a.whyNotAct(); why != "" {
+			return why
+		}
+	}
+	if b.Acts {
+		if why := a.runner.WhyNot(action.ID(b.ID), a.now.Location()); why != "" {
 			return why
 		}
 	}
@@ -183,7 +196,7 @@ func (a *App) run(id keymap.ID) tea.Cmd {
 	}
 	if b, ok := a.keys.Lookup(id); ok {
 		if why := a.why(b); why != "" {
-			return a.flash(b.Short+": "+why, themes.Warn)
+			return tea.Batch(a.flash(b.Short+": "+why, themes.Warn), a.askAgain(b))
 		}
 	}
 	if n, ok := id.Pane(); ok {
@@ -191,7 +204,7 @@ func (a *App) run(id keymap.ID) tea.Cmd {
 	}
 	switch id {
 	case keymap.Interrupt, keymap.Quit:
-		return a.leave()
+		return a.wantToLeave(id)
 	case keymap.Suspend:
 		return tea.Suspend
 	case keymap.Redraw:

@@ -179,6 +179,9 @@ func (l *list[R]) emptiness(f Frame) []string {
 	case s.Total > 0:
 		return []string{"No " + l.spec.one + " matches  " + strings.TrimSpace(l.wanted()), l.wayOut(f)}
 	}
+	if l.spec.none != "" {
+		return []string{"No " + l.spec.many + " here.", l.spec.none}
+	}
 	return []string{"No " + l.spec.many + " here.", "The list is complete and you may read it; there are none."}
 }
 

@@ -6,13 +6,19 @@ import (
 
 	"ktriage/internal/text"
 	"ktriage/keymap"
+	"ktriage/kube"
 	"ktriage/themes"
 )
 
 // rowKeys are the keys that act on the object under the cursor.
 var rowKeys = []keymap.ID{
 	keymap.OpenRow, keymap.NodePods, keymap.PodNode, keymap.ShowDetails, keymap.CopyName, keymap.Mark, keymap.MarkRange,
+	keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode,
+	keymap.CancelRun, keymap.PauseRun, keymap.UndoRun, keymap.ShowRun, keymap.SkipStep, keymap.StepNode,
 }
+
+// onMarks are the keys that act on all marked objects, if any is marked.
+var onMarks = []keymap.ID{keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode}
 
 // steps are the keys that only move the cursor.
 var steps = []keymap.ID{keymap.Down, keymap.Up, keymap.PageDown, keymap.PageUp, keymap.First, keymap.Last}
@@ -69,11 +75,22 @@ func (l *list[R]) act(id keymap.ID) []Effect {
 	case keymap.CopyName:
 		return []Effect{Copy{l.spec.copied(r)}}
 	default:
+		if slices.Contains(onMarks, id) {
+			return []Effect{Act{ID: id, Refs: l.chosen(r)}}
+		}
 		if l.spec.other != nil {
 			return l.spec.other(r, id)
 		}
 	}
 	return nil
+}
+
+// chosen are the marked objects, also those that a filter hides, or the one under the cursor if none is marked.
+func (l *list[R]) chosen(r R) []kube.Ref {
+	if marked := l.table.Marks(); len(marked) > 0 {
+		return marked
+	}
+	return []kube.Ref{r.Ref()}
 }
 
 // move answers the keys that only move the cursor or the columns.
@@ -130,10 +147,17 @@ func (l *list[R]) back() []Effect {
 
 // Why implements View.
 func (l *list[R]) Why(id keymap.ID) string {
-	if _, ok := l.table.Current(); !ok && slices.Contains(rowKeys, id) {
-		return fmt.Sprintf("no %s is selected", l.spec.one)
+	if !slices.Contains(rowKeys, id) {
+		return ""
 	}
-	return ""
+	r, ok := l.table.Current()
+	switch {
+	case !ok:
+		return fmt.Sprintf("no %s is selected", l.spec.one)
+	case l.spec.why == nil || slices.Contains(onMarks, id) && l.table.Marked() > 0:
+		return ""
+	}
+	return l.spec.why(r, id)
 }
 
 // marked says how many rows are marked, and how many of them the filter hides, "" if none is.

@@ -24,6 +24,7 @@ type Feed[R kube.Row] interface {
 type spec[R kube.Row] struct {
 	name      string
 	one, many string // "pod", "pods"
+	none      string // what it means that there is none; "" where that is plain
 	scope     keymap.Scope
 	needs     kube.Kinds
 	columns   []table.Column[R]
@@ -38,6 +39,7 @@ type spec[R kube.Row] struct {
 	open      func(R) []Effect // enter
 	other     func(R, keymap.ID) []Effect
 	copied    func(R) string
+	why       func(R, keymap.ID) string // the reason for which a key does nothing to the row, "" if it does; may be nil
 }
 
 // order is one way to sort. Numbers sort by key, highest first; words by compare.
@@ -134,7 +136,7 @@ func (l *list[R]) gone() []Effect {
 	if !gone || narrowed {
 		return nil
 	}
-	return []Effect{Flash{l.spec.one + " " + fullName(ref) + " is gone", themes.Muted}}
+	return []Effect{Flash{l.spec.one + " " + ref.FullName() + " is gone", themes.Muted}}
 }
 
 // setFilter takes the filter as it is typed.
@@ -257,7 +259,7 @@ func (l *list[R]) Objects(n int) []Object {
 		r := l.snap.Row(i)
 		ref := r.Ref()
 		out = append(out, Object{
-			Name: fullName(ref), Kind: l.spec.one, Note: l.spec.state(r, l.snap.Moment),
+			Name: ref.FullName(), Kind: l.spec.one, Note: l.spec.state(r, l.snap.Moment),
 			Place: Place{Pane: l.spec.name, UID: ref.UID},
 		})
 	}
@@ -279,7 +281,7 @@ func (l *list[R]) Strip(now time.Time) Strip {
 	}
 	m := l.moment(now)
 	return Strip{
-		Name: fullName(r.Ref()), State: l.spec.state(r, m), Severity: l.spec.severity(r, m), Lines: l.spec.diagnosis(r, m),
+		Name: r.Ref().FullName(), State: l.spec.state(r, m), Severity: l.spec.severity(r, m), Lines: l.spec.diagnosis(r, m),
 	}
 }
 
@@ -291,7 +293,7 @@ func (l *list[R]) Details(uid string, now time.Time) (Details, bool) {
 	}
 	r := l.snap.Row(i)
 	return Details{
-		Title: l.spec.one + " " + fullName(r.Ref()), Copy: l.spec.copied(r), Facts: l.spec.details(r, l.moment(now)),
+		Title: l.spec.one + " " + r.Ref().FullName(), Copy: l.spec.copied(r), Facts: l.spec.details(r, l.moment(now)),
 	}, true
 }
 
@@ -300,13 +302,6 @@ func (l *list[R]) Namespaces() map[string]int { return l.snap.Namespaces }
 
 // Fault implements View.
 func (l *list[R]) Fault() *FilterError { return l.fault }
-
-func fullName(ref kube.Ref) string {
-	if ref.Namespace == "" {
-		return ref.Name
-	}
-	return ref.Namespace + "/" + ref.Name
-}
 
 // Draw implements View. The rows come first, because the head says which of them are in view.
 func (l *list[R]) Draw(b *strings.Builder, s Size, f Frame) (cursor int) {

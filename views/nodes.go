@@ -32,7 +32,19 @@ func NewNodes(feed Feed[*kube.Node]) View {
 			return []Effect{Open{Place{Pane: "pods", Pin: Pin{"node", n.Name}}}}
 		},
 		copied: func(n *kube.Node) string { return n.Name },
+		why:    whyNotNode,
 	})
+}
+
+// whyNotNode gives the reason for which an action has nothing to do on a node.
+func whyNotNode(n *kube.Node, id keymap.ID) string {
+	switch {
+	case id == keymap.CordonNode && n.Unschedulable:
+		return n.Name + " is cordoned already"
+	case id == keymap.UncordonNode && !n.Unschedulable:
+		return n.Name + " is not cordoned"
+	}
+	return ""
 }
 
 // NodeColumns are the columns of the nodes pane, the most needed first.

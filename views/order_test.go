@@ -35,7 +35,7 @@ func TestPodsInEveryOrder(t *testing.T) {
 	full := func(f *feed[*kube.Pod]) string {
 		var names []string
 		for i := range f.snap.Len() {
-			names = append(names, fullName(f.snap.Row(i).Ref()))
+			names = append(names, f.snap.Row(i).Ref().FullName())
 		}
 		return strings.Join(names, " ")
 	}

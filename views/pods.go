@@ -38,7 +38,7 @@ func NewPods(feed Feed[*kube.Pod]) View {
 			case id != keymap.PodNode:
 				return nil
 			case p.Node == "":
-				return []Effect{Flash{fullName(p.Ref()) + " is not bound to a node", themes.Warn}}
+				return []Effect{Flash{p.Ref().FullName() + " is not bound to a node", themes.Warn}}
 			}
 			return []Effect{Open{Place{Pane: "nodes", Name: p.Node}}}
 		},

@@ -145,6 +145,16 @@ type (
 	}
 	// ShowDetails opens the details sheet of the selected row.
 	ShowDetails struct{}
+	// Act opens the sheet of the action that an ID stands for.
+	Act struct {
+		ID   keymap.ID
+		Refs []kube.Ref
+	}
+	// Control is what the operator wants of a run that is under way: pause, cancel, leave a step alone.
+	Control struct {
+		Run, Step string // IDs; Step is "" for all of it
+		ID        keymap.ID
+	}
 	// Up says that the pane has nothing left to climb out of: it is for the screen to go back.
 	Up struct{}
 )
@@ -153,4 +163,6 @@ func (Open) effect()        {}
 func (Copy) effect()        {}
 func (Flash) effect()       {}
 func (ShowDetails) effect() {}
+func (Act) effect()         {}
+func (Control) effect()     {}
 func (Up) effect()          {}

@@ -21,7 +21,7 @@ import (
 
 // files are the scenarios, a folder each, and what they stand on.
 //
-//go:embed access base calm empty incident metrics
+//go:embed access base calm drain empty incident metrics
 var files embed.FS
 
 // Not scenarios: who may do what, without which admin.conf is worth nothing, how nodes and pods live, and where

@@ -38,7 +38,7 @@ func objects(t *testing.T, folder string, env Env) []*unstructured.Unstructured 
 func folders() []string { return append(Names(), access, base) }
 
 func TestTheScenariosAreThoseThatAreDocumented(t *testing.T) {
-	if got := Names(); !slices.Equal(got, []string{"calm", "empty", "incident"}) {
+	if got := Names(); !slices.Equal(got, []string{"calm", "drain", "empty", "incident"}) {
 		t.Errorf("scenarios: %s", got)
 	}
 	if !slices.Contains(Names(), Empty) {

@@ -10,14 +10,18 @@ import (
 // kube and internal/cli alone speak to the API, views draws without Bubble Tea, keymap is bare.
 var mayImport = map[string]string{
 	".": "internal/cli",
-	"internal/cli": "ui views kube keymap themes internal/logs internal/safe internal/snapshot internal/term internal/text internal/xdg " +
+	"internal/cli": "ui views kube kube/action kube/cordon kube/drain kube/evict keymap themes internal/audit internal/logs internal/safe internal/snapshot internal/term internal/text internal/xdg " +
 		"github.com/spf13 k8s.io/apimachinery/pkg/util/runtime k8s.io/cli-runtime k8s.io/client-go/tools/clientcmd",
-	"ui": "views kube keymap themes internal/logs internal/safe internal/table internal/text " +
+	"ui": "views kube kube/action keymap themes internal/logs internal/safe internal/table internal/text " +
 		"charm.land/bubbletea/v2 charm.land/bubbles/v2/textinput github.com/charmbracelet github.com/sahilm/fuzzy",
-	"views":  "kube keymap themes internal/table internal/text",
-	"kube":   "internal/safe internal/text k8s.io google.golang.org/protobuf/encoding/protowire",
-	"keymap": "",
-	"themes": "charm.land/lipgloss/v2 github.com/charmbracelet/colorprofile github.com/charmbracelet/x/ansi",
+	"views":       "kube kube/action keymap themes internal/table internal/text",
+	"kube":        "internal/safe internal/text k8s.io google.golang.org/protobuf/encoding/protowire",
+	"kube/action": "kube internal/audit internal/safe internal/text k8s.io",
+	"kube/cordon": "kube kube/action internal/text k8s.io",
+	"kube/drain":  "kube kube/action internal/safe internal/text k8s.io",
+	"kube/evict":  "kube kube/action kube/cordon kube/drain internal/safe internal/text k8s.io",
+	"keymap":      "",
+	"themes":      "charm.land/lipgloss/v2 github.com/charmbracelet/colorprofile github.com/charmbracelet/x/ansi",
 
 	"internal/table":    "kube themes internal/text",
 	"internal/text":     "github.com/charmbracelet/x/ansi golang.org/x/text k8s.io/apimachinery/pkg/util/duration",
@@ -26,6 +30,7 @@ var mayImport = map[string]string{
 	"internal/term":     "internal/safe golang.org/x/sys golang.org/x/term",
 	"internal/safe":     "",
 	"internal/xdg":      "",
+	"internal/audit":    "golang.org/x/sys",
 
 	// What follows is beside the program.
 	"internal/queue":      "",
@@ -33,7 +38,7 @@ var mayImport = map[string]string{
 	"kube/kubetest":       "kube internal/queue k8s.io",
 	"internal/screenshot": "github.com/charmbracelet/x/vt github.com/creack/pty",
 	"internal/scale":      "internal/text github.com/charmbracelet/x/vt github.com/creack/pty k8s.io/api k8s.io/apimachinery k8s.io/client-go",
-	"internal/e2e":        "kube internal/text",
+	"internal/e2e":        "kube kube/action kube/cordon kube/drain kube/evict internal/audit internal/text",
 	"internal/archtest":   "keymap",
 }
 
@@ -42,7 +47,9 @@ var mayImport = map[string]string{
 var beside = []string{"internal/queue", "internal/termtest", "kube/kubetest", "internal/screenshot", "internal/scale", "internal/e2e", "internal/archtest"}
 
 // forTests are the packages of ours that every test may import.
-var forTests = []string{"internal/termtest", "kube/kubetest", "internal/queue"}
+var forTests = []string{
+	"internal/termtest", "kube/kubetest", "internal/queue", "internal/audit", "kube/action", "kube/cordon", "kube/drain", "kube/evict",
+}
 
 // imports holds each package to its line of mayImport. A test may import what its package may, its package, and any
 // module of others.

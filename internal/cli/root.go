@@ -52,7 +52,7 @@ first.`,
 			RunE: func(cmd *cobra.Command, _ []string) error { return p.screen(cmd, o, pane) },
 		})
 	}
-	root.AddCommand(p.snapshotCommand(o), keysCommand(), versionCommand())
+	root.AddCommand(p.snapshotCommand(o), p.drainCommand(o), keysCommand(), versionCommand())
 	root.SetCompletionCommandGroupID(groupCommands)
 	root.SetHelpCommand(helpCommand())
 	nameCompletion(root, args)

@@ -19,6 +19,9 @@ import (
 // of its own.
 func (p *program) screen(cmd *cobra.Command, o *options, pane string) (err error) {
 	ctx := cmd.Context()
+	if err := o.checkPatterns(p.getenv); err != nil {
+		return err
+	}
 	terminal, err := term.Open(p.in, p.out, p.getenv)
 	if err != nil {
 		return err
@@ -46,13 +49,15 @@ func (p *program) screen(cmd *cobra.Command, o *options, pane string) (err error
 		}
 		err = errors.Join(err, terminal.Release())
 	}()
+	runner, end := p.runner(ctx, o, cluster, log)
 	err = p.show(ctx, ui.Deps{
-		Cluster: cluster, Pane: pane, Keys: keymap.Default(),
+		Cluster: cluster, Runner: runner, Log: log.Logger, Pane: pane, Keys: keymap.Default(),
 		Theme: o.chosenTheme(), Background: o.background.value,
 		Color: o.colors(cmd, p.getenv), UTF8: o.utf8(cmd, p.getenv),
 		ReadOnly: o.readOnly, Messages: log.Ring,
 	})
 	returned = true
+	end()
 	return err
 }
 

@@ -10,7 +10,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"ktriage/internal/snapshot"
-	"ktriage/ui"
 	"ktriage/views"
 )
 
@@ -25,7 +24,7 @@ the screen. It needs no terminal.`,
 		Example: `  ktriage snapshot nodes
   ktriage snapshot pods -n shop -o wide crashloop '!web'
   ktriage snapshot pods -o json worker-07`,
-		ValidArgs: ui.Panes(),
+		ValidArgs: snapshot.Panes(),
 		Args:      snapshotArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.snapshot(cmd, o, paneName(args[0]), output.value, strings.Join(args[1:], " "))
@@ -37,7 +36,7 @@ the screen. It needs no terminal.`,
 
 // paneName gives the pane of that name or alias, "" if there is none.
 func paneName(word string) string {
-	for _, pane := range ui.Panes() {
+	for _, pane := range snapshot.Panes() {
 		if pane == word || slices.Contains(aliases[pane], word) {
 			return pane
 		}
@@ -46,9 +45,9 @@ func paneName(word string) string {
 }
 
 func snapshotArgs(_ *cobra.Command, args []string) error {
-	panes := strings.Join(ui.Panes(), ", ")
+	panes := strings.Join(snapshot.Panes(), ", ")
 	if len(args) == 0 {
-		return usage("Use one of "+panes+", such as ktriage snapshot "+ui.Panes()[0]+".", "ktriage snapshot needs the name of a pane.")
+		return usage("Use one of "+panes+", such as ktriage snapshot "+snapshot.Panes()[0]+".", "ktriage snapshot needs the name of a pane.")
 	}
 	if paneName(args[0]) == "" {
 		return usage("Use one of "+panes+".", "There is no pane %q.", args[0])

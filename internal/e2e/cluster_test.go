@@ -34,8 +34,9 @@ func bin(name string) string {
 // cluster is a control plane that runs for these tests.
 type cluster struct{ scenario, dir string }
 
-// The two clusters of the tests. Nothing but its own controllers changes incident; calm is the one that is hurt.
-var incident, calm *cluster
+// The clusters of the tests. Nothing but its own controllers changes incident; calm is the one that is hurt; on stages, of
+// the scenario drain, every test has a node and a namespace of its own to act on.
+var incident, calm, stages *cluster
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -58,13 +59,15 @@ func run(m *testing.M) (code int, err error) {
 	}
 	incident = &cluster{"incident", filepath.Join(dir, "incident")}
 	calm = &cluster{"calm", filepath.Join(dir, "calm")}
-	defer func() { err = errors.Join(err, incident.down(), calm.down(), os.RemoveAll(dir)) }()
+	stages = &cluster{"drain", filepath.Join(dir, "drain")}
+	defer func() { err = errors.Join(err, incident.down(), calm.down(), stages.down(), os.RemoveAll(dir)) }()
 	var up sync.WaitGroup
-	var incidentErr, calmErr error
+	var incidentErr, calmErr, stagesErr error
 	up.Go(func() { incidentErr = incident.up() })
 	up.Go(func() { calmErr = calm.up() })
+	up.Go(func() { stagesErr = stages.up() })
 	up.Wait()
-	if err := errors.Join(incidentErr, calmErr); err != nil {
+	if err := errors.Join(incidentErr, calmErr, stagesErr); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil

@@ -36,6 +36,7 @@ var shots = []shot{
 	{name: "pods", w: 80, h: 24, args: []string{"pods"}, want: "CrashLoopBackOff"},
 	{name: "help", w: 120, h: 32, keys: []string{"?"}, want: "Keys for"},
 	{name: "palette", w: 80, h: 24, keys: []string{":", "c", "a", "r", "t"}, want: "shop/cart-2"},
+	{name: "drain", w: 100, h: 34, keys: []string{"/", "w", "o", "r", "k", "e", "r", "-", "0", "8", "\r", "r"}, want: "pods leave"},
 }
 
 const (

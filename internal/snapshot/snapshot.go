@@ -19,6 +19,9 @@ const samplesWait = time.Second
 // patience is how many heartbeats in a row may be lost before nothing is waited for any more.
 const patience = 2
 
+// Panes are the names of the panes that can be printed.
+func Panes() []string { return []string{"nodes", "pods"} }
+
 // Options say what is printed.
 type Options struct {
 	Pane   string // nodes or pods

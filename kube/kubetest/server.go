@@ -8,11 +8,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,7 +40,16 @@ type Server struct {
 	lifted  func() // tells of the end of the fault
 	nodeUse []metricsv1beta1.NodeMetrics
 	podUse  []metricsv1beta1.PodMetrics
-	asked   []string
+	asked   []Request
+	denied  []string
+	oldest  int // watches of earlier versions have expired
+
+	// Of evictions.
+	evicted func(Eviction) Reply
+	tries   map[string]int       // by the UID that was meant
+	agreed  map[string]time.Time // when the first eviction of a pod was accepted, by its UID
+	clings  func(*corev1.Pod) bool
+	left    func(*corev1.Pod)
 }
 
 // event is what happened at a version.
@@ -51,17 +61,23 @@ type event struct {
 
 // watcher is one watch that is being served.
 type watcher struct {
-	resource, namespace string
+	resource string
+	wanted   func(metav1.Object) bool
 	*queue.Queue
 }
 
 // New makes an empty cluster that works.
-func New() *Server { return &Server{version: 1, kept: map[string][]metav1.Object{}} }
+func New() *Server {
+	return &Server{version: 1, kept: map[string][]metav1.Object{}, tries: map[string]int{}, agreed: map[string]time.Time{}}
+}
 
 // Clients gives clients of the server, as kube.New wants them.
-func (s *Server) Clients() kube.Clients {
-	cfg := &rest.Config{Host: "http://cluster", QPS: -1}
-	client := &http.Client{Transport: s}
+func (s *Server) Clients() kube.Clients { return Clients(s) }
+
+// Clients gives clients of what answers requests: a Server, or something between it and them.
+func Clients(transport http.RoundTripper) kube.Clients {
+	cfg := &rest.Config{Host: "http://cluster", QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
+	client := &http.Client{Transport: transport}
 	return kube.Clients{
 		Kubernetes: must(kubernetes.NewForConfigAndClient(cfg, client)),
 		Metrics:    must(metricsclient.NewForConfigAndClient(cfg, client)),
@@ -75,49 +91,79 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// Put creates or replaces pods and nodes, and tells whoever watches.
+// Put creates or replaces objects, by their UID, and tells whoever watches.
 func (s *Server) Put(objects ...metav1.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range objects {
-		s.version++
-		resource := identify(o, s.version)
-		kept := s.kept[resource]
-		i := slices.IndexFunc(kept, func(k metav1.Object) bool { return k.GetUID() == o.GetUID() })
-		if i < 0 {
-			s.kept[resource] = append(kept, o)
-			s.tell(resource, "ADDED", o)
-			continue
-		}
-		kept[i] = o
-		s.tell(resource, "MODIFIED", o)
+		s.put(o)
 	}
 }
 
-// Delete removes pods and nodes.
+func (s *Server) put(o metav1.Object) {
+	s.version++
+	resource := identify(o, s.version)
+	kept := s.kept[resource]
+	i := slices.IndexFunc(kept, func(k metav1.Object) bool { return k.GetUID() == o.GetUID() })
+	if i < 0 {
+		s.kept[resource] = append(kept, o)
+		s.tell(resource, "ADDED", o)
+		return
+	}
+	kept[i] = o
+	s.tell(resource, "MODIFIED", o)
+}
+
+// Delete removes objects.
 func (s *Server) Delete(objects ...metav1.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range objects {
-		s.version++
-		resource := identify(o, s.version)
-		s.kept[resource] = slices.DeleteFunc(s.kept[resource], func(k metav1.Object) bool { return k.GetUID() == o.GetUID() })
-		s.tell(resource, "DELETED", o)
+		s.remove(o)
 	}
 }
 
-// identify gives an object what the server gives it: its kind and its version.
-func identify(o metav1.Object, version int) (resource string) {
-	o.SetResourceVersion(strconv.Itoa(version))
-	switch o := o.(type) {
-	case *corev1.Pod:
-		o.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
-		return "pods"
-	case *corev1.Node:
-		o.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}
-		return "nodes"
+func (s *Server) remove(o metav1.Object) {
+	s.version++
+	resource := identify(o, s.version)
+	s.kept[resource] = slices.DeleteFunc(s.kept[resource], func(k metav1.Object) bool { return k.GetUID() == o.GetUID() })
+	s.tell(resource, "DELETED", o)
+}
+
+// Pods gives copies of the pods that there are.
+func (s *Server) Pods() []*corev1.Pod {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*corev1.Pod
+	for _, o := range s.kept["pods"] {
+		out = append(out, o.(*corev1.Pod).DeepCopy())
 	}
-	panic("kubetest keeps pods and nodes only")
+	return out
+}
+
+// Node gives a copy of a node, nil if there is none of that name.
+func (s *Server) Node(name string) *corev1.Node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, _ := s.find(target{resource: "nodes", name: name}).(*corev1.Node)
+	return n.DeepCopy()
+}
+
+// Compact forgets what has happened so far: watches cannot be resumed from before.
+func (s *Server) Compact() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.oldest, s.history = s.version, nil
+}
+
+// BreakWatches ends the watches that are served now.
+func (s *Server) BreakWatches() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.watches {
+		w.End(io.ErrUnexpectedEOF)
+	}
+	s.watches = nil
 }
 
 // Measure sets the samples of metrics.k8s.io; nil for none.
@@ -142,8 +188,25 @@ func (s *Server) Fail(f Fault) {
 	s.watches = nil
 }
 
+// Request is a request as it came.
+type Request struct {
+	At           time.Time
+	Method, Path string
+	Query        url.Values
+	Body         []byte
+}
+
 // Asked gives the requests so far, such as "GET /version".
 func (s *Server) Asked() []string {
+	var out []string
+	for _, r := range s.Requests() {
+		out = append(out, r.Method+" "+r.Path)
+	}
+	return out
+}
+
+// Requests gives the requests so far, those too that were answered with a fault.
+func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.asked)
@@ -185,8 +248,16 @@ func Answer(status metav1.Status, suffixes ...string) Fault {
 
 // RoundTrip implements http.RoundTripper.
 func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	s.mu.Lock()
-	s.asked = append(s.asked, r.Method+" "+r.URL.Path)
+	s.asked = append(s.asked, Request{time.Now(), r.Method, r.URL.Path, r.URL.Query(), body})
 	fault := s.fault
 	s.mu.Unlock()
 	if fault != nil {
@@ -194,9 +265,12 @@ func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
 			return response, err
 		}
 	}
+	if t := parse(r.URL.Path); t.resource == "pods" && t.sub == "eviction" && r.Method == http.MethodPost {
+		return s.serveEviction(r, t, body)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.serve(r), nil
+	return s.serve(r, body), nil
 }
 
 func answer(r *http.Request, code int, body any) *http.Response {

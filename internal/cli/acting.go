@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"ktriage/internal/audit"
+	"ktriage/internal/logs"
+	"ktriage/internal/xdg"
+	"ktriage/kube"
+	"ktriage/kube/action"
+	"ktriage/kube/cordon"
+	"ktriage/kube/drain"
+	"ktriage/kube/evict"
+)
+
+// protectedEnv names the contexts in which everything is harder to confirm, where --protected is not given.
+const protectedEnv = "KTRIAGE_PROTECTED"
+
+// kinds are all actions that there are.
+func kinds() []action.Kind {
+	return []action.Kind{
+		cordon.New(true), cordon.New(false),
+		drain.New(func(p *drain.Plan) action.Work { return evict.New(p, cordon.Set, drain.Read) }),
+	}
+}
+
+// closeLimit is how long the end of the program waits until what runs has been stopped and written down.
+const closeLimit = 2 * time.Second
+
+// runner makes the engine of actions, with the audit log that it needs. Without that log it still makes plans, and says
+// why none of them can be confirmed. The function ends what runs.
+func (p *program) runner(ctx context.Context, o *options, c *kube.Cluster, log *logs.Log) (*action.Runner, func()) {
+	s := action.Settings{
+		ReadOnly: o.readOnly, Protected: o.guards(c.Context(), p.getenv), Version: built().short(), Log: log.Logger,
+	}
+	book, err := p.openAudit()
+	if err != nil {
+		s.AuditFailed = err
+		log.Warn("no audit log", "err", err)
+	}
+	r := action.New(ctx, c, kinds(), book, s)
+	return r, func() {
+		if !r.Close(closeLimit) {
+			log.Error("a run did not end in time; the next start will find it")
+		}
+		if book != nil {
+			_ = book.Close() // every line is on the disk already
+		}
+	}
+}
+
+func (p *program) openAudit() (*audit.Log, error) {
+	dir, err := xdg.StateDir(p.getenv)
+	if err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return audit.Open(dir, host, built().short())
+}
+
+// guards reports whether a context is a protected one: the patterns of --protected, or else of $KTRIAGE_PROTECTED.
+func (o *options) guards(context string, getenv func(string) string) bool {
+	patterns := o.protected
+	if len(patterns) == 0 {
+		patterns = strings.Split(getenv(protectedEnv), ",")
+	}
+	for _, pattern := range patterns {
+		if ok, err := path.Match(strings.TrimSpace(pattern), context); ok || err == nil && pattern == context {
+			return true
+		}
+	}
+	return false
+}
+
+// checkPatterns refuses patterns that match nothing because they are not well formed: they would protect nothing.
+func (o *options) checkPatterns(getenv func(string) string) error {
+	for _, pattern := range append(strings.Split(getenv(protectedEnv), ","), o.protected...) {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return usage("Use * for any text and ? for one character, such as 'prod-*'.", "The pattern %q of a protected context cannot be read.", pattern)
+		}
+	}
+	return nil
+}

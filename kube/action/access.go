@@ -1,0 +1,106 @@
+package action
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"ktriage/internal/safe"
+	"ktriage/internal/text"
+	"ktriage/kube"
+)
+
+// access is what the server says that we may do (SelfSubjectAccessReview, authorization.k8s.io/v1). What it has not been
+// asked, or has not answered, is allowed as far as anybody knows: the server itself refuses what it does not allow.
+type access struct {
+	cluster *kube.Cluster
+	changed func()
+
+	mu      sync.Mutex
+	answers map[Need]answer
+}
+
+type answer struct {
+	allowed bool
+	at      time.Time
+}
+
+const (
+	// accessLimit bounds one question.
+	accessLimit = 10 * time.Second
+	// accessLife is how long an answer is believed before a key press has it asked again.
+	accessLife = 30 * time.Second
+)
+
+// ask asks the server for all needs at once. The error is that of the first question that has no answer.
+func (a *access) ask(ctx context.Context, needs []Need) error {
+	ctx, stop := context.WithTimeout(ctx, accessLimit)
+	defer stop()
+	errs := make(chan error, len(needs))
+	for _, n := range needs {
+		safe.Go("access", func() { errs <- a.askOne(ctx, n) })
+	}
+	var first error
+	for range needs {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	a.changed()
+	return first
+}
+
+func (a *access) askOne(ctx context.Context, n Need) error {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: n.Verb, Group: n.Group, Resource: n.Resource, Subresource: n.Subresource, Namespace: n.Namespace,
+		},
+	}}
+	said, err := a.cluster.Client().AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return nil // a server that does not know the question, or forbids it
+	}
+	if err != nil {
+		return fmt.Errorf("ask whether we may %s: %w", n, err)
+	}
+	a.mu.Lock()
+	a.answers[n] = answer{said.Status.Allowed, time.Now()}
+	a.mu.Unlock()
+	return nil
+}
+
+// missing gives the first need that the server has said no to, and when.
+func (a *access) missing(needs []Need) (Need, time.Time, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range needs {
+		if said, ok := a.answers[n]; ok && !said.allowed {
+			return n, said.at, true
+		}
+	}
+	return Need{}, time.Time{}, false
+}
+
+// why gives the reason for which the needs are not met, "" if they are as far as known.
+func (a *access) why(needs []Need, local *time.Location) string {
+	n, at, ok := a.missing(needs)
+	if !ok {
+		return ""
+	}
+	who := "you"
+	if user := a.cluster.Identity().User; user != "" {
+		who = "you (" + text.Clean(user) + ")"
+	}
+	return fmt.Sprintf("%s may not %s; asked the server at %s", who, n, at.In(local).Format(time.TimeOnly))
+}
+
+// old reports whether a denial is so old that it is worth asking again.
+func (a *access) old(needs []Need) bool {
+	_, at, ok := a.missing(needs)
+	return ok && time.Since(at) > accessLife
+}

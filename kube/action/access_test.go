@@ -1,0 +1,230 @@
+package action_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"ktriage/kube"
+	"ktriage/kube/action"
+	"ktriage/kube/kubetest"
+)
+
+func (b *bench) ask() {
+	b.t.Helper()
+	if err := b.AskAccess(b.ctx); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func TestGreyedReasonNamesUserVerbResourceAndTime(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		evict := action.Need{Verb: "create", Resource: "pods", Subresource: "eviction", Namespace: "shop"}
+		b.drain.needs = append(b.drain.needs, evict)
+		if why := b.WhyNot(action.Drain, time.UTC); why != "" {
+			t.Errorf("greyed before the server was asked: %q", why)
+		}
+		b.Deny("create pods/eviction in shop")
+		time.Sleep(14*time.Hour + 3*time.Minute + 7*time.Second)
+		b.ask()
+		zone := time.FixedZone("JST", 9*60*60)
+		if got, want := b.WhyNot(action.Drain, zone), "you (alice) may not create pods/eviction in shop; asked the server at 23:03:07"; got != want {
+			t.Errorf("why = %q, want %q", got, want)
+		}
+		if why := b.WhyNot(action.Cordon, zone); why != "" {
+			t.Errorf("an action that needs something else is greyed: %q", why)
+		}
+	})
+}
+
+func TestActionThatThereIsNotIsGreyed(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		if why := b.WhyNot("node.paint", time.UTC); why != "there is no such action" {
+			t.Errorf("why = %q", why)
+		}
+		if _, err := b.Plan(b.ctx, "node.paint", target("worker-1"), nil); err == nil || !strings.Contains(err.Error(), `"node.paint"`) {
+			t.Errorf("err = %v, want one that names the action", err)
+		}
+		if k := b.Kind("node.paint"); k != nil {
+			t.Errorf("kind = %v, want none", k)
+		}
+	})
+}
+
+func TestEverythingIsGreyedWhenReadOnly(t *testing.T) {
+	onBench(t, action.Settings{ReadOnly: true}, func(b *bench) {
+		if why := b.WhyNot(action.Drain, time.UTC); why != "ktriage runs with --read-only" {
+			t.Errorf("why = %q", why)
+		}
+	})
+}
+
+func TestEachPermissionIsAskedForOnce(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		before := b.questions()
+		b.ask() // the drain and the other action need the same
+		if n := b.questions() - before; n != 1 {
+			t.Errorf("%d questions, want 1", n)
+		}
+	})
+}
+
+func TestDenialIsAskedAboutAgainWhenItIsOlderThanHalfAMinute(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		b.Deny("patch nodes")
+		b.ask()
+		b.Deny()
+		asked := b.questions()
+		again := func() int {
+			t.Helper()
+			if err := b.AskAgain(b.ctx, action.Drain); err != nil {
+				t.Error(err)
+			}
+			return b.questions() - asked
+		}
+		time.Sleep(30 * time.Second)
+		if n := again(); n != 0 || b.WhyNot(action.Drain, time.UTC) == "" {
+			t.Errorf("after 30 s: %d questions, greyed %q", n, b.WhyNot(action.Drain, time.UTC))
+		}
+		time.Sleep(time.Nanosecond)
+		if n := again(); n != 1 {
+			t.Errorf("after more than 30 s: %d questions, want 1", n)
+		}
+		if why := b.WhyNot(action.Drain, time.UTC); why != "" {
+			t.Errorf("greyed though it is allowed now: %q", why)
+		}
+		time.Sleep(time.Hour)
+		if n := again(); n != 1 {
+			t.Errorf("what is allowed was asked for again: %d questions", n)
+		}
+		if err := b.AskAgain(b.ctx, "node.paint"); err != nil {
+			t.Errorf("an action that there is not: %v", err)
+		}
+	})
+}
+
+func TestDenialThatStandsIsAskedAboutEveryHalfMinuteAtMost(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		b.Deny("patch nodes")
+		b.ask()
+		before := b.questions()
+		for range 120 { // somebody presses the key each second
+			time.Sleep(time.Second)
+			if err := b.AskAgain(b.ctx, action.Drain); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := b.questions() - before; n != 3 {
+			t.Errorf("%d questions in two minutes, want one after 31, 62 and 93 s", n)
+		}
+		if got := b.WhyNot(action.Drain, time.UTC); !strings.HasSuffix(got, "asked the server at 00:01:33") {
+			t.Errorf("why = %q, want the time of the newest answer", got)
+		}
+	})
+}
+
+func TestServerThatDoesNotAnswerTheQuestionLeavesAllAllowed(t *testing.T) {
+	for name, status := range map[string]metav1.Status{
+		"not known": {Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound},
+		"forbidden": {Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, action.Settings{}, func(b *bench) {
+				b.Deny("patch nodes")
+				b.Fail(kubetest.Answer(status, "/selfsubjectaccessreviews"))
+				b.ask()
+				if why := b.WhyNot(action.Drain, time.UTC); why != "" {
+					b.t.Errorf("greyed: %q", why)
+				}
+				if _, err := b.Plan(b.ctx, action.Drain, target("worker-1"), nil); err != nil || b.drain.planned != 1 {
+					b.t.Errorf("err = %v, %d plans; want one", err, b.drain.planned)
+				}
+			})
+		})
+	}
+}
+
+func TestNoPlanIsMadeWithoutPermission(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		b.ask()
+		b.Deny("patch nodes") // since then
+		time.Sleep(time.Hour)
+		p, err := b.Plan(b.ctx, action.Drain, target("worker-1"), nil)
+		var refusal *action.Refusal
+		if !errors.As(err, &refusal) || p != nil || b.drain.planned != 0 {
+			t.Fatalf("Plan = %v, %v, after %d plans of the kind; want a refusal and none", p, err, b.drain.planned)
+		}
+		if !strings.HasPrefix(refusal.Why, "you (alice) may not patch nodes; asked the server at ") {
+			t.Errorf("refused with %q", refusal.Why)
+		}
+		b.Deny()
+		if _, err := b.Plan(b.ctx, action.Drain, target("worker-1"), nil); err != nil {
+			t.Errorf("a permission that has come is not seen: %v", err)
+		}
+	})
+}
+
+func TestNoPlanIsMadeWhenTheServerCannotSayWhatWeMayDo(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		b.Fail(kubetest.Refused)
+		_, err := b.Plan(b.ctx, action.Drain, target("worker-1"), nil)
+		if err == nil || !strings.Contains(err.Error(), "ask whether we may patch nodes") || b.drain.planned != 0 {
+			t.Errorf("err = %v after %d plans", err, b.drain.planned)
+		}
+		if err := b.AskAccess(b.ctx); err == nil {
+			t.Error("AskAccess has no error though the server does not answer")
+		}
+		if why := b.WhyNot(action.Drain, time.UTC); why != "" {
+			t.Errorf("greyed though nobody has said no: %q", why)
+		}
+	})
+}
+
+func TestSilentServerIsNotAskedForLong(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		b.Silent()
+		began := time.Now()
+		if err := b.AskAccess(b.ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("err = %v, want that time is up", err)
+		}
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("it took %v, want 10 s", took)
+		}
+		b.Fail(nil)
+		synctest.Wait()
+	})
+}
+
+func TestPlanSaysThatThereIsNoLog(t *testing.T) {
+	onBench(t, action.Settings{AuditFailed: errors.New("cannot open /var/log/audit\x1b[2J: disk full")}, func(b *bench) {
+		p, err := b.Plan(b.ctx, action.Drain, target("worker-1"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "no audit log can be written: cannot open /var/log/audit: disk full"; len(p.Refusals) != 1 || p.Refusals[0] != want {
+			t.Errorf("refusals = %q, want %q", p.Refusals, want)
+		}
+	})
+}
+
+func TestProtectedContextRaisesByOneTierAndNotAboveTheHighest(t *testing.T) {
+	tiers := []action.Tier{action.Look, action.Ask, action.Read, action.Write}
+	for protected, want := range map[bool][]action.Tier{
+		false: tiers,
+		true:  {action.Look, action.Read, action.Write, action.Write},
+	} {
+		cluster := kube.New(kubetest.New().Clients(), "prod", "", nil, nil)
+		r := action.New(t.Context(), cluster, nil, nil, action.Settings{Protected: protected})
+		for i, tier := range tiers {
+			if got := r.Tier(&action.Plan{Tier: tier}); got != want[i] {
+				t.Errorf("protected %t: tier %d is %d, want %d", r.Protected(), tier, got, want[i])
+			}
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package action
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"ktriage/internal/audit"
+	"ktriage/internal/text"
+	"ktriage/kube"
+)
+
+// Resumable is a Kind whose runs can be taken up again when the program that ran them has ended too early.
+type Resumable interface {
+	Kind
+	// Rest reads live what such a run has left behind; nil if there is nothing that a resumption could do.
+	Rest(ctx context.Context, c *kube.Cluster, t Target, o Options) (*Rest, error)
+}
+
+// Rest is what a run that was cut off has left behind.
+type Rest struct {
+	Now  string   // how the object is: "Ready, v1.36.3"
+	Left int      // what should have happened and has not, counted in Unit
+	Unit []string // "pod", "pods"
+}
+
+// Cut is a run that was cut off, and can be resumed.
+type Cut struct {
+	Run       *Run
+	Options   Options
+	Rest      Rest
+	Elsewhere string // the host on which it may still be running, "" if it is certain that it is not
+}
+
+const (
+	// logDepth is how many lines of the audit log are looked at.
+	logDepth = 2000
+	// restAgain is the distance between two attempts to read what is left.
+	restAgain = 5 * time.Second
+)
+
+// ReadLog reads the audit log: the earlier runs in this context, and those among them that were cut off. It asks the
+// server what these have left behind until it has answered, or ctx ends. It blocks.
+func (r *Runner) ReadLog(ctx context.Context) error {
+	if r.audit == nil {
+		return nil
+	}
+	entries, err := r.audit.Read(logDepth)
+	if err != nil {
+		return err
+	}
+	entries = slices.DeleteFunc(entries, func(e audit.Entry) bool { return e.Context != text.Clean(r.cluster.Context()) })
+	cut := audit.Interrupted(entries, r.audit.Alive)
+	r.mu.Lock()
+	r.earlier = earlierRuns(entries, cut, r.audit.Alive)
+	r.mu.Unlock()
+	r.changed()
+	r.lookAll(ctx, cut)
+	return ctx.Err()
+}
+
+// lookAll finds out what runs that were cut off have left behind. One that cannot be found out does not hold up the others.
+func (r *Runner) lookAll(ctx context.Context, cut []audit.Interruption) {
+	for {
+		var again []audit.Interruption
+		for _, c := range cut {
+			if !r.look(ctx, c) {
+				again = append(again, c)
+			}
+		}
+		if cut = again; len(cut) == 0 {
+			return
+		}
+		timer := time.NewTimer(restAgain)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// look finds out what one run that was cut off has left behind, and reports whether it has an answer.
+func (r *Runner) look(ctx context.Context, c audit.Interruption) bool {
+	kind, ok := r.Kind(ID(c.Action)).(Resumable)
+	if !ok || len(c.Objects) == 0 {
+		return true
+	}
+	run := r.Run(text.Clean(c.Run))
+	if run == nil { // its beginning is farther back than we look
+		run = runOf(c.Entry, nil, true)
+	}
+	limit, stop := context.WithTimeout(ctx, planLimit)
+	defer stop()
+	options := cleaned(c.Options)
+	rest, err := kind.Rest(limit, r.cluster, run.Target, options)
+	if err == nil && rest != nil {
+		r.found(&Cut{Run: run, Options: options, Rest: *rest, Elsewhere: elsewhere(c)})
+	}
+	return err == nil
+}
+
+// cleaned are options as the log has them: anybody may have written the file.
+func cleaned(o map[string]string) Options {
+	out := Options{}
+	for k, v := range o {
+		out[text.Clean(k)] = text.Clean(v)
+	}
+	return out
+}
+
+func elsewhere(c audit.Interruption) string {
+	if c.Elsewhere {
+		return text.Clean(c.Host)
+	}
+	return ""
+}
+
+func (r *Runner) found(c *Cut) {
+	r.mu.Lock()
+	r.cut = append(r.cut, c)
+	r.mu.Unlock()
+	r.changed()
+}
+
+// Cuts gives the runs that were cut off and about which nobody has decided yet.
+func (r *Runner) Cuts() []*Cut {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.cut)
+}
+
+// Decided takes a run that was cut off from the list for as long as this program runs.
+func (r *Runner) Decided(c *Cut) {
+	r.mu.Lock()
+	r.cut = slices.DeleteFunc(r.cut, func(o *Cut) bool { return o == c })
+	r.mu.Unlock()
+	r.changed()
+}
+
+// Leave notes in the audit log that a run that was cut off is to be left as it is, so that nobody is asked again. It
+// blocks.
+func (r *Runner) Leave(c *Cut) error {
+	_, err := r.audit.Append(audit.Record{
+		Time: time.Now(), Event: audit.Left, Run: c.Run.ID, Action: string(c.Run.Action), Context: text.Clean(c.Run.Target.Context),
+		User: r.cluster.Identity().User, Objects: objects(c.Run.Target.Refs), Version: r.settings.Version,
+	})
+	return err
+}

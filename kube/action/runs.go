@@ -1,0 +1,110 @@
+package action
+
+import (
+	"slices"
+	"time"
+
+	"ktriage/kube"
+)
+
+// Runs gives the runs of this program and the earlier ones that the audit log has, oldest first.
+func (r *Runner) Runs() []*Run {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := slices.Clone(r.earlier)
+	for _, l := range r.runs {
+		run := l.run
+		note, tally := l.progress.said()
+		run.Done, run.Steps = tally.Done, tally.Of
+		if run.State == Running && note != "" {
+			run.Note = note
+		}
+		if run.State == Running {
+			run.Severity = worst(l.progress.Steps())
+		}
+		out = append(out, &run)
+	}
+	return out
+}
+
+// worst is what wants attention most among the steps of a run.
+func worst(steps []*Step) kube.Severity {
+	w := kube.OK
+	for _, s := range steps {
+		w = max(w, s.Worst())
+	}
+	return w
+}
+
+// Run gives one run, nil if there is none of that ID.
+func (r *Runner) Run(id string) *Run {
+	all := r.Runs()
+	i := slices.IndexFunc(all, func(run *Run) bool { return run.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return all[i]
+}
+
+// Running gives the runs that are under way.
+func (r *Runner) Running() []*Run {
+	return slices.DeleteFunc(r.Runs(), func(run *Run) bool { return run.State != Running })
+}
+
+// Steps gives the steps of a run of this program, in the order of its plan.
+func (r *Runner) Steps(id string) []*Step {
+	if l := r.find(id); l != nil {
+		return l.progress.Steps()
+	}
+	return nil
+}
+
+// RunFeed gives the Actions pane its rows.
+func (r *Runner) RunFeed() *Feed[*Run] {
+	return &Feed[*Run]{
+		of: func() string { return "" }, rows: func(string) []*Run { return r.Runs() }, version: r.version.Load, sev: (*Run).Worst,
+	}
+}
+
+// StepFeed gives the steps of the run that of names, which may be another one each time.
+func (r *Runner) StepFeed(of func() string) *Feed[*Step] {
+	return &Feed[*Step]{of: of, rows: r.Steps, version: r.version.Load, sev: (*Step).Worst}
+}
+
+// pokeGap is the least time between two pieces of news, as in the publication of rows.
+const pokeGap = 125 * time.Millisecond
+
+// changed tells readers that there is news, at once or as soon as pokeGap has passed.
+func (r *Runner) changed() {
+	r.version.Add(1)
+	r.poke.Lock()
+	defer r.poke.Unlock()
+	if r.poke.pending {
+		return
+	}
+	wait := pokeGap - time.Since(r.poke.last)
+	if wait <= 0 {
+		r.poke.last = time.Now()
+		r.cluster.Notifier().Poke(kube.Actions)
+		return
+	}
+	r.poke.pending = true
+	time.AfterFunc(wait, func() {
+		r.poke.Lock()
+		r.poke.pending, r.poke.last = false, time.Now()
+		r.poke.Unlock()
+		r.cluster.Notifier().Poke(kube.Actions)
+	})
+}
+
+// Ending says how a run has ended in one line: "drain worker-12: 23 of 23 pods left".
+func (r *Run) Ending() string {
+	s := r.Action.Verb() + " " + r.Target.Name()
+	if r.State != Done {
+		s += " " + r.State.String()
+	}
+	if r.Note != "" {
+		s += ": " + r.Note
+	}
+	return s
+}

@@ -1,0 +1,162 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"ktriage/internal/text"
+	"ktriage/keymap"
+	"ktriage/kube"
+	"ktriage/kube/action"
+	"ktriage/themes"
+	"ktriage/views"
+)
+
+// runs gives the Actions pane what it shows.
+func runs(r *action.Runner) views.Runs {
+	return views.Runs{
+		Runs:  r.RunFeed(),
+		Steps: func(of func() string) views.Feed[*action.Step] { return r.StepFeed(of) },
+		Run:   r.Run,
+	}
+}
+
+func runPlace(id string) views.Place { return views.RunPlace(id) }
+
+// askedAgain is the distance between two questions that the server has not answered.
+const askedAgain = 5 * time.Second
+
+// askAccess asks the server what we may do, until it has answered, so that keys that would be refused are grey.
+func (a *App) askAccess() tea.Cmd {
+	return a.untilDone(func(ctx context.Context) error { return a.runner.AskAccess(ctx) })
+}
+
+// readLog reads what earlier programs have done, and finds what was cut off.
+func (a *App) readLog() tea.Cmd {
+	return func() tea.Msg {
+		if err := a.runner.ReadLog(a.ctx); err != nil && a.ctx.Err() == nil {
+			a.logger.Warn("the audit log cannot be read", "err", err)
+		}
+		return nil
+	}
+}
+
+// untilDone does something that asks the server, again and again until there is an answer.
+func (a *App) untilDone(ask func(context.Context) error) tea.Cmd {
+	return func() tea.Msg {
+		for a.ctx.Err() == nil && ask(a.ctx) != nil {
+			timer := time.NewTimer(askedAgain)
+			select {
+			case <-a.ctx.Done():
+			case <-timer.C:
+			}
+			timer.Stop()
+		}
+		return nil
+	}
+}
+
+// askAgain asks anew for a permission that was refused a while ago, for the next press of the key.
+func (a *App) askAgain(b keymap.Binding) tea.Cmd {
+	if !b.Acts || a.readOnly {
+		return nil
+	}
+	return func() tea.Msg {
+		if err := a.runner.AskAgain(a.ctx, action.ID(b.ID)); err != nil {
+			a.logger.Debug("permissions cannot be asked for", "err", err)
+		}
+		return nil
+	}
+}
+
+// control does what a key wants of a run. None of it waits.
+func (a *App) control(c views.Control) tea.Cmd {
+	run := a.runner.Run(c.Run)
+	if run == nil {
+		return nil
+	}
+	name := run.Action.Verb() + " " + run.Target.Name()
+	switch c.ID {
+	case keymap.CancelRun:
+		a.runner.Cancel(c.Run)
+		return a.flash(name+" is being cancelled: nothing more is begun", themes.Warn)
+	case keymap.PauseRun:
+		a.runner.Pause(c.Run, !run.Paused)
+		if run.Paused {
+			return a.flash(name+" goes on", themes.Muted)
+		}
+		return a.flash(name+" pauses: nothing new is begun; "+a.keys.Key(keymap.PauseRun)+" lets it go on", themes.Warn)
+	case keymap.SkipStep:
+		a.runner.Skip(c.Run, c.Step)
+		return a.flash("it is left where it is, unless the server has accepted its eviction already", themes.Muted)
+	}
+	return nil
+}
+
+// runsChanged says how runs of ours have ended, and offers to take up what was cut off.
+func (a *App) runsChanged() tea.Cmd {
+	var cmds []tea.Cmd
+	for _, r := range a.runner.Runs() {
+		if a.watching[r.ID] && r.State != action.Running {
+			delete(a.watching, r.ID)
+			cmds = append(cmds, a.sayEnd(r))
+		}
+	}
+	if a.quitting() && len(a.runner.Running()) == 0 {
+		cmds = append(cmds, a.leave())
+	}
+	a.offer()
+	return tea.Batch(cmds...)
+}
+
+// sayEnd says how a run has ended, and what can be done about it.
+func (a *App) sayEnd(r *action.Run) tea.Cmd {
+	glyph, token := "", themes.Done
+	switch r.State.Severity() {
+	case kube.Bad:
+		glyph, token = a.paint.Glyph(themes.GlyphBad)+" ", themes.Danger
+	case kube.Warning, kube.Notice:
+		glyph, token = a.paint.Glyph(themes.GlyphWarn)+" ", themes.Caution
+	case kube.OK:
+	}
+	words := r.Ending()
+	if r.Undo != nil {
+		words += "   " + a.wayTo(keymap.UndoRun) + " undoes it"
+	}
+	return a.flashFor(glyph+words, token, endTime)
+}
+
+// wayTo gives the keys that come to a key of the Actions pane from here.
+func (a *App) wayTo(id keymap.ID) string {
+	if a.pane().Name() == "actions" {
+		return a.keys.Key(id)
+	}
+	return a.keys.Key(keymap.PaneID(a.paneNamed("actions")+1)) + " " + a.keys.Key(id)
+}
+
+// running says what runs, for the header.
+func (a *App) running(long bool) []piece {
+	all := a.runner.Running()
+	if len(all) == 0 {
+		return nil
+	}
+	r := all[len(all)-1]
+	words := r.Action.Verb()
+	if long {
+		words += " " + text.CutMiddle(r.Target.Name(), 20, a.paint.Glyph(themes.GlyphEllipsis))
+	}
+	if r.Steps > 0 {
+		words += fmt.Sprintf(" %d%%", 100*r.Done/r.Steps)
+	}
+	if len(all) > 1 {
+		words = text.Count(len(all)) + " actions"
+	}
+	token := themes.Focus
+	if r.Worst() >= kube.Warning {
+		token = severityToken(r.Worst())
+	}
+	return []piece{{a.paint.Glyph(themes.GlyphRunning) + " " + words + "   ", token}}
+}

@@ -1,0 +1,100 @@
+package ui
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"ktriage/internal/text"
+	"ktriage/keymap"
+	"ktriage/kube/action"
+	"ktriage/themes"
+	"ktriage/views"
+)
+
+// cutoff offers to take up an action that an earlier program began and did not end. It does nothing itself: each choice
+// shows its own sheet.
+type cutoff struct {
+	app *App
+	cut *action.Cut
+}
+
+// cutMsg says that it has been noted that something is to be left as it is.
+type cutMsg struct{ err error }
+
+// offer shows what was cut off, once, when nothing else covers the panes.
+func (a *App) offer() {
+	if a.overlay != nil || a.input != nil || a.readOnly {
+		return
+	}
+	for _, c := range a.runner.Cuts() {
+		if !a.offeredCuts[c] {
+			a.offeredCuts[c] = true
+			a.open(&cutoff{a, c})
+			return
+		}
+	}
+}
+
+func (c *cutoff) scope() keymap.Scope { return keymap.CutOff }
+func (c *cutoff) field() *prompt      { return nil }
+func (c *cutoff) atBottom() bool      { return true }
+
+func (c *cutoff) run(id keymap.ID) (bool, tea.Cmd) {
+	a, cut := c.app, c.cut
+	refs := cut.Run.Target.Refs
+	switch id {
+	case keymap.CutResume:
+		a.shut()
+		a.runner.Decided(cut)
+		return true, a.act(cut.Run.Action, refs, maps.Clone(cut.Options))
+	case keymap.CutUncordon:
+		a.shut()
+		a.runner.Decided(cut)
+		return true, a.act(action.Uncordon, refs, nil)
+	case keymap.CutLeave:
+		a.shut()
+		a.runner.Decided(cut)
+		return true, func() tea.Msg { return cutMsg{a.runner.Leave(cut)} }
+	case keymap.CutPods:
+		a.shut()
+		return true, a.jump(views.Place{Pane: "pods", Pin: views.Pin{Field: "node", Value: refs[0].Name}})
+	}
+	return false, nil
+}
+
+// cutDecided says that what was cut off is left, or why nobody could write that down.
+func (a *App) cutDecided(msg cutMsg) tea.Cmd {
+	if msg.err != nil {
+		return a.flash("it will be asked again at the next start: "+msg.err.Error(), themes.Warn)
+	}
+	return a.flash("left as it is; it will not be asked again", themes.Muted)
+}
+
+func (c *cutoff) draw(s views.Size) ([]string, *tea.Cursor) {
+	run, key := c.cut.Run, c.app.keys.Key
+	unit := c.cut.Rest.Unit
+	left := text.Plural(c.cut.Rest.Left, unit[0], unit[1])
+	b := &boxed{
+		app: c.app, tier: action.Ask, left: "a " + run.Action.Verb() + " was cut off", right: "in " + text.Clean(run.Target.Context),
+		foot: "Nothing has been done now; each choice shows its own sheet.", esc: "decide later",
+	}
+	b.say(fmt.Sprintf("%s: %s begun %s ago (%s), and %s should be gone.", run.Target.Name(), run.Action.Verb(),
+		text.Age(c.app.now, run.Started), c.app.local(run.Started).Format(time.DateTime), left), themes.Text)
+	then := run.Note
+	if run.User != "" {
+		then += " (" + run.User + ")"
+	}
+	b.fact("then", then, themes.Text)
+	b.fact("now", c.cut.Rest.Now, themes.Text)
+	if c.cut.Elsewhere != "" {
+		b.fact("but", "it was begun on host "+c.cut.Elsewhere+", and may still be running there", themes.Warn)
+	}
+	b.say("", themes.Text)
+	b.choice(key(keymap.CutResume), "resume     make a new plan for the "+left+" and show it")
+	b.choice(key(keymap.CutUncordon), "uncordon   let new pods come back to "+run.Target.Name())
+	b.choice(key(keymap.CutLeave), "leave it   keep it as it is and do not ask again for this "+run.Action.Verb())
+	return b.draw(s), nil
+}
