@@ -72,9 +72,7 @@ func (b *bench) end() {
 		b.t.Error("the runs have not ended a minute after the program")
 	}
 	b.quit()
-	if err := b.log.Close(); err != nil {
-		b.t.Error(err)
-	}
+	b.shut(b.log)
 	synctest.Wait()
 }
 
@@ -225,8 +223,8 @@ func unclean(v any) []string {
 			if v.Type() == reflect.TypeFor[time.Time]() {
 				return
 			}
-			for i := range v.NumField() {
-				walk(v.Field(i))
+			for _, field := range v.Fields() {
+				walk(field)
 			}
 		default:
 		}

@@ -60,7 +60,7 @@ func onBench(t *testing.T, test func(b *bench)) {
 }
 
 // node puts a node that is well, once it has been changed.
-func (b *bench) node(name string, change ...func(*corev1.Node)) *corev1.Node {
+func (b *bench) node(name string, change ...func(*corev1.Node)) {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name)}}
 	n.Status.NodeInfo.KubeletVersion = "v1.36.3"
 	ready(corev1.ConditionTrue)(n)
@@ -68,7 +68,6 @@ func (b *bench) node(name string, change ...func(*corev1.Node)) *corev1.Node {
 		c(n)
 	}
 	b.Put(n)
-	return n
 }
 
 func ready(is corev1.ConditionStatus) func(*corev1.Node) {

@@ -89,7 +89,7 @@ func (k *Kind) plan(t action.Target, nodes []*corev1.Node, all []corev1.Node, m 
 	if k.on {
 		k.planCordon(p, nodes, all, m, now)
 	} else {
-		k.planUncordon(p, nodes, all, m, now)
+		k.planUncordon(p, nodes, all, now)
 	}
 	return p
 }
@@ -130,7 +130,7 @@ func (k *Kind) planCordon(p *action.Plan, nodes []*corev1.Node, all []corev1.Nod
 }
 
 // planUncordon tells what will keep pods away all the same.
-func (k *Kind) planUncordon(p *action.Plan, nodes []*corev1.Node, all []corev1.Node, m kube.Moment, now time.Time) {
+func (k *Kind) planUncordon(p *action.Plan, nodes []*corev1.Node, all []corev1.Node, now time.Time) {
 	p.Headline = fmt.Sprintf("New pods may go to %s again. None comes back by itself.", p.Target.Name())
 	p.Facts = append(p.Facts, nowFacts(nodes, now)...)
 	for _, n := range nodes {
