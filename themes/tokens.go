@@ -64,5 +64,7 @@ const (
 	GlyphTeeRight              // ├
 	GlyphTeeLeft               // ┤
 	GlyphCross                 // ┼
+	GlyphFull                  // █ what of a bar is behind one
+	GlyphEmpty                 // ░ what of it is not
 	Glyphs                     // how many there are
 )

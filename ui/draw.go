@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -219,9 +220,13 @@ func (a *App) stripWords(s views.Strip, w, n int) []piece {
 func sentences(lines []string) string {
 	var b strings.Builder
 	for i, l := range lines {
-		if i > 0 && strings.HasSuffix(lines[i-1], ".") {
+		switch {
+		case i == 0:
+		case strings.HasSuffix(lines[i-1], "."):
 			b.WriteString(" ")
-		} else if i > 0 {
+		case l != "" && unicode.IsUpper([]rune(l)[0]) && strings.HasSuffix(l, "."):
+			b.WriteString(". ")
+		default:
 			b.WriteString("; ")
 		}
 		b.WriteString(l)

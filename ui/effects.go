@@ -38,7 +38,7 @@ func (a *App) do(effects []views.Effect) tea.Cmd {
 		case views.Flash:
 			cmds = append(cmds, a.flash(e.Text, e.Token))
 		case views.ShowDetails:
-			a.open(a.details())
+			a.open(a.details(e.UID))
 		case views.Act:
 			cmds = append(cmds, a.act(action.ID(e.ID), e.Refs, nil))
 		case views.Control:

@@ -123,11 +123,13 @@ func pad(r row, w int) row {
 	return r
 }
 
-// details shows every fact of the selected row, uncut, and keeps them current while it is open. What it was opened for it
+// details shows every fact of the row with that UID, of the selected one if it is "", uncut, and keeps them current while it is open. What it was opened for it
 // stays with: when the object goes, or a filter hides it, the last facts stay.
-func (a *App) details() *sheet {
+func (a *App) details(uid string) *sheet {
 	pane := a.pane()
-	uid := pane.Place().UID
+	if uid == "" {
+		uid = pane.Place().UID
+	}
 	known, _ := pane.Details(uid, a.rowTime())
 	s := &sheet{app: a, in: keymap.Details, title: known.Title, copies: known.Copy}
 	s.lines = func(w int) []row {

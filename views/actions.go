@@ -125,7 +125,7 @@ func runKey(r *action.Run, step string, id keymap.ID) []Effect {
 	case keymap.UndoRun:
 		return []Effect{Act{ID: keymap.ID(r.Undo.Action), Refs: r.Undo.Target.Refs}}
 	case keymap.ShowRun:
-		return []Effect{ShowDetails{}}
+		return []Effect{ShowDetails{r.ID}}
 	case keymap.StepNode:
 		return []Effect{Open{Place{Pane: "nodes", Name: r.Target.Refs[0].Name}}}
 	}

@@ -140,9 +140,9 @@ func drawBar(b *strings.Builder, w int, p *themes.Painter, r *action.Run) {
 	b.WriteString(p.Open(themes.Bar, themes.Plain))
 	b.WriteByte(' ')
 	if cells > 0 {
-		b.WriteString(strings.Repeat("█", filled))
+		b.WriteString(strings.Repeat(p.Glyph(themes.GlyphFull), filled))
 		b.WriteString(p.Open(themes.Border, themes.Plain))
-		b.WriteString(strings.Repeat("░", cells-filled) + " ")
+		b.WriteString(strings.Repeat(p.Glyph(themes.GlyphEmpty), cells-filled) + " ")
 		used += cells + 1
 	}
 	b.WriteString(p.Open(severityToken(r.Worst()), themes.Plain))

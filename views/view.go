@@ -143,8 +143,8 @@ type (
 		Text  string
 		Token themes.Token
 	}
-	// ShowDetails opens the details sheet of the selected row.
-	ShowDetails struct{}
+	// ShowDetails opens the details sheet of the row with that UID, "" for the selected one.
+	ShowDetails struct{ UID string }
 	// Act opens the sheet of the action that an ID stands for.
 	Act struct {
 		ID   keymap.ID

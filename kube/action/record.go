@@ -101,6 +101,7 @@ func runOf(e audit.Entry, end *audit.Entry, cut bool) *Run {
 		run.Ended, run.Note = end.Time, text.Clean(end.Summary)
 		run.State = stateNamed(end.State)
 		run.Lines = append(run.Lines, text.Clean(end.Line))
+		run.Page = became(end.Steps)
 	case cut:
 		run.State, run.Note = Interrupted, "the program ended without a word"
 	default:
@@ -117,4 +118,17 @@ func stateNamed(name string) State {
 		}
 	}
 	return Unknown
+}
+
+// became lists what became of each object, as the log has it.
+func became(steps []audit.Step) []Section {
+	if len(steps) == 0 {
+		return nil
+	}
+	s := Section{Title: "what became of each object"}
+	for _, step := range steps {
+		name := kube.Ref{Namespace: text.Clean(step.Namespace), Name: text.Clean(step.Name)}.FullName()
+		s.Rows = append(s.Rows, Row{Cells: []string{name, text.Clean(step.State), text.Clean(step.Note)}})
+	}
+	return []Section{s}
 }

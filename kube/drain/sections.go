@@ -20,7 +20,7 @@ func (p *Plan) sections(c counts) []action.Section {
 		{Title: "cannot be undone", Note: "why this is tier 3", Rows: p.irrevocable(c)},
 		{Title: "will fail", Note: "the drain cannot finish", Rows: p.fated(Never, kube.Bad)},
 		{Title: "needs an option", Note: "choose it below", Rows: p.fated(Needs, kube.Warning)},
-		{Title: "will wait", Rows: append(p.fated(Waits, kube.Warning), p.homeless()...)},
+		{Title: "will wait", Rows: append(p.waiting(), p.homeless()...)},
 		p.table(c),
 		{Title: fmt.Sprintf("%d already leaving", c.leaving), Note: "asked before, by somebody else", Rows: p.fated(Leaving, kube.Notice)},
 		{Title: verb(c.stays, "pod stays", "pods stay"), Note: p.stayers(), Rows: p.staying(), Folded: true},
@@ -181,7 +181,7 @@ func (p *Pod) severity() kube.Severity {
 	switch {
 	case p.Fate == Never, p.Unowned, len(p.Lost) > 0:
 		return kube.Bad
-	case p.Fate == Waits, p.Nowhere != "", p.Down, p.Grace > longGrace && !p.Finished:
+	case p.Fate == Waits && !p.queues(), p.Nowhere != "", p.Down, p.Grace > longGrace && !p.Finished:
 		return kube.Warning
 	}
 	return kube.OK
