@@ -292,7 +292,7 @@ func overlays() []Binding {
 		b(CutLeave, CutOff, GroupAct, "leave it", "Leave everything as it is, and do not ask again.", "l"),
 		b(CutPods, CutOff, GroupMove, "pods", "Show the pods of the node.", "enter"),
 		b(LeaveCancel, Leaving, GroupAct, "cancel and quit", "Stop what is running, and quit.", "x"),
-		b(LeaveWait, Leaving, GroupAct, "wait", "Close the screen, and quit when everything has ended.", "w"),
+		b(LeaveWait, Leaving, GroupAct, "wait", "Wait here, and quit when everything has ended.", "w"),
 		b(PaletteClose, Palette, GroupPalette, "close", "Close the palette; nothing happens.", "esc"),
 	}
 	for i, b := range table {

@@ -40,6 +40,9 @@ func (a *App) readLog() tea.Cmd {
 		if err := a.runner.ReadLog(a.ctx); err != nil && a.ctx.Err() == nil {
 			a.logger.Warn("the audit log cannot be read", "err", err)
 		}
+		if err := a.runner.WatchLog(a.ctx); err != nil && a.ctx.Err() == nil {
+			a.logger.Warn("the audit log cannot be read", "err", err)
+		}
 		return nil
 	}
 }
@@ -124,17 +127,9 @@ func (a *App) sayEnd(r *action.Run) tea.Cmd {
 	}
 	words := r.Ending()
 	if r.Undo != nil {
-		words += "   " + a.wayTo(keymap.UndoRun) + " undoes it"
+		words += "   (undo: " + chip(a.paneNamed("actions"), a.panes[a.paneNamed("actions")]) + ")"
 	}
 	return a.flashFor(glyph+words, token, endTime)
-}
-
-// wayTo gives the keys that come to a key of the Actions pane from here.
-func (a *App) wayTo(id keymap.ID) string {
-	if a.pane().Name() == "actions" {
-		return a.keys.Key(id)
-	}
-	return a.keys.Key(keymap.PaneID(a.paneNamed("actions")+1)) + " " + a.keys.Key(id)
 }
 
 // running says what runs, for the header.

@@ -108,6 +108,7 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return a, a.changed(msg.kinds)
 	case tickMsg:
 		a.dirty = true
+		a.offer()
 		return a, tick()
 	case tea.KeyPressMsg:
 		a.wake() // some multiplexers tell that the focus went, and not that it came back

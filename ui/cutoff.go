@@ -17,8 +17,9 @@ import (
 // cutoff offers to take up an action that an earlier program began and did not end. It does nothing itself: each choice
 // shows its own sheet.
 type cutoff struct {
-	app *App
-	cut *action.Cut
+	app    *App
+	cut    *action.Cut
+	opened time.Time
 }
 
 // cutMsg says that it has been noted that something is to be left as it is.
@@ -32,7 +33,7 @@ func (a *App) offer() {
 	for _, c := range a.runner.Cuts() {
 		if !a.offeredCuts[c] {
 			a.offeredCuts[c] = true
-			a.open(&cutoff{a, c})
+			a.open(&cutoff{a, c, a.now})
 			return
 		}
 	}
@@ -42,9 +43,16 @@ func (c *cutoff) scope() keymap.Scope { return keymap.CutOff }
 func (c *cutoff) field() *prompt      { return nil }
 func (c *cutoff) atBottom() bool      { return true }
 
+// run does not take a key for an answer that was meant for what was on the screen before.
 func (c *cutoff) run(id keymap.ID) (bool, tea.Cmd) {
 	a, cut := c.app, c.cut
-	refs := cut.Run.Target.Refs
+	switch id {
+	case keymap.CutResume, keymap.CutUncordon, keymap.CutLeave, keymap.CutPods:
+		if a.now.Sub(c.opened) < grace {
+			return true, nil
+		}
+	}
+	refs := cut.Rest.Refs
 	switch id {
 	case keymap.CutResume:
 		a.shut()
@@ -81,7 +89,8 @@ func (c *cutoff) draw(s views.Size) ([]string, *tea.Cursor) {
 		app: c.app, tier: action.Ask, left: "a " + run.Action.Verb() + " was cut off", right: "in " + text.Clean(run.Target.Context),
 		foot: "Nothing has been done now; each choice shows its own sheet.", esc: "decide later",
 	}
-	b.say(fmt.Sprintf("%s: %s begun %s ago (%s), and %s should be gone.", run.Target.Name(), run.Action.Verb(),
+	name := action.Target{Refs: c.cut.Rest.Refs}.Name()
+	b.say(fmt.Sprintf("%s: %s begun %s ago (%s), and %s should be gone.", name, run.Action.Verb(),
 		text.Age(c.app.now, run.Started), c.app.local(run.Started).Format(time.DateTime), left), themes.Text)
 	then := run.Note
 	if run.User != "" {
@@ -94,7 +103,7 @@ func (c *cutoff) draw(s views.Size) ([]string, *tea.Cursor) {
 	}
 	b.say("", themes.Text)
 	b.choice(key(keymap.CutResume), "resume     make a new plan for the "+left+" and show it")
-	b.choice(key(keymap.CutUncordon), "uncordon   let new pods come back to "+run.Target.Name())
+	b.choice(key(keymap.CutUncordon), "uncordon   let new pods come back to "+name)
 	b.choice(key(keymap.CutLeave), "leave it   keep it as it is and do not ask again for this "+run.Action.Verb())
 	return b.draw(s), nil
 }

@@ -19,7 +19,7 @@ import (
 // draw makes the whole frame: header, tabs, panes, the strip of the selected row, and the footer. Every line is exactly
 // as wide as the screen.
 func (a *App) draw() (string, *tea.Cursor) {
-	if a.size.W < minWidth || a.size.H < minHeight {
+	if a.tooSmall() {
 		return a.drawTooSmall(), nil
 	}
 	w, h, area := a.size.W, a.size.H, a.area()
@@ -189,7 +189,7 @@ func (a *App) stripState(s views.Strip) []string {
 	}
 	state := a.paint.Glyph(severityGlyph(s.Severity)) + " " + s.State
 	word, _, _ := strings.Cut(state, " since ")
-	if !a.up() {
+	if !a.up() && a.pane().Needs() != kube.Actions {
 		asOf := " as of " + a.local(a.rowHealth().LastContact).Format(time.TimeOnly)
 		return []string{state + asOf, word + asOf, word}
 	}
@@ -290,6 +290,9 @@ func severityToken(s kube.Severity) themes.Token {
 	}
 	return themes.Text
 }
+
+// tooSmall reports whether the terminal shows nothing but a request for a larger one.
+func (a *App) tooSmall() bool { return a.size.W > 0 && (a.size.W < minWidth || a.size.H < minHeight) }
 
 // drawTooSmall asks for a larger terminal; keys still work.
 func (a *App) drawTooSmall() string {

@@ -53,7 +53,7 @@ func (a *App) do(effects []views.Effect) tea.Cmd {
 // copy puts text on the clipboard of the terminal, and says so.
 func (a *App) copy(s string) tea.Cmd {
 	return tea.Batch(tea.SetClipboard(s),
-		a.flash(fmt.Sprintf("copied %s: %s", text.Plural(len([]rune(s)), "character", "characters"), s), themes.Done))
+		a.flash(fmt.Sprintf("copied %s: %s", text.Plural(len([]rune(s)), "character", "characters"), text.Clean(s)), themes.Done))
 }
 
 // flash says one line for a while. Several at the same time would hide one another: the last is said.

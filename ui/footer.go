@@ -64,7 +64,7 @@ func (a *App) drawFooter(w int) string {
 	}
 	for _, id := range ids {
 		b, ok := a.keys.Lookup(id)
-		if !ok || len(b.Keys) == 0 || a.pointless(id) {
+		if !ok || len(b.Keys) == 0 || a.pointless(b) {
 			continue
 		}
 		if id != last && hintWidth(b) > l.room()-reserve {
@@ -75,14 +75,17 @@ func (a *App) drawFooter(w int) string {
 	return l.String()
 }
 
-// pointless reports whether a key cannot do anything on a screen of this size, and is not worth its room in the footer.
-func (a *App) pointless(id keymap.ID) bool {
-	switch id {
+// pointless reports whether a key is not worth its room in the footer: it cannot do anything on a screen of this size, or
+// to the run that is looked at, which has ended.
+func (a *App) pointless(b keymap.Binding) bool {
+	switch b.ID {
 	case keymap.Zoom:
 		return a.alone(a.layout)
 	case keymap.Layout:
 		_, ok := a.nextLayout()
 		return !ok
+	case keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.UndoRun:
+		return a.why(b) != ""
 	}
 	return false
 }

@@ -54,7 +54,7 @@ func (a *App) headerShapes(long bool) [][]piece {
 		writes = piece{" may list nothing", themes.Warn}
 	case a.readOnly:
 		writes = piece{" READ-ONLY", themes.Warn}
-	case id.Known && !id.MayWrite:
+	case id.Known && !id.MayWrite && !a.mayAct():
 		writes = piece{" may only read", themes.Muted}
 	case !id.Known:
 		writes = piece{}
@@ -81,6 +81,12 @@ func (a *App) headerShapes(long bool) [][]piece {
 		{piece{text.CutMiddle(context.text, 20, a.paint.Glyph(themes.GlyphEllipsis)), themes.Text}, end},
 		{end},
 	}
+}
+
+// mayAct reports whether the server is known to allow any action.
+func (a *App) mayAct() bool {
+	may, _ := a.runner.May()
+	return may
 }
 
 // scopeText names the namespaces that are looked at.

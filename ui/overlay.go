@@ -22,7 +22,10 @@ type overlay interface {
 }
 
 // open covers the panes. What has just happened has been read.
-func (a *App) open(o overlay) { a.overlay, a.toast = o, toast{} }
+func (a *App) open(o overlay) {
+	a.shut()
+	a.overlay, a.toast = o, toast{}
+}
 
 // runOverlay gives a key to what covers the panes.
 func (a *App) runOverlay(id keymap.ID) (bool, tea.Cmd) {

@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"ktriage/internal/text"
 	"ktriage/keymap"
 	"ktriage/kube"
 	"ktriage/kube/action"
@@ -37,9 +38,11 @@ type review struct {
 	option int // the chosen toggle
 	name   *prompt
 
-	top, page, count int // the lines of the plan that are in view
-	seen, plain      int // how far it has been read, and how far it must be: options can be confirmed unread
-	reveal           int // a line that must come into view, -1 for none
+	top, page, count int  // the lines of the plan that are in view
+	seen, plain      int  // how far it has been read, line by line, and how far it must be: options can be confirmed unread
+	width            int  // of those lines
+	ended            bool // the operator has gone to the end, which counts as having read what lies before it
+	reveal           int  // a line that must come into view, -1 for none
 
 	quiet time.Time // nothing confirms before
 	last  time.Time // when the last key came
@@ -63,6 +66,9 @@ const (
 	// is slower.
 	apart = 30 * time.Millisecond
 )
+
+// stillMade is said of a plan that is not there yet, and no longer.
+const stillMade = "the plan is still being made"
 
 // Messages of a sheet.
 type (
@@ -124,7 +130,16 @@ func (a *App) planned(msg planMsg) tea.Cmd {
 		r.plan = nil
 	}
 	r.quiet = a.now.Add(grace)
-	r.seen = 0
+	r.seen, r.ended = 0, false
+	if a.toast.text == stillMade {
+		a.toast = toast{}
+	}
+	if r.part == partName && (r.plan == nil || r.tier() != action.Write || !r.confirmable()) {
+		r.part = partPlan // the field is not there any more
+	}
+	if r.part != partOptions {
+		r.top = 0 // what is new is to be read from its beginning
+	}
 	if r.plan != nil && r.part == partOptions && len(r.plan.Toggles) > 0 {
 		r.option = min(r.option, len(r.plan.Toggles)-1)
 		r.reveal = r.option // the plan may have become longer
@@ -211,7 +226,7 @@ func (r *review) scroll(id keymap.ID) {
 	case keymap.TextFirst:
 		r.top = 0
 	case keymap.TextLast:
-		r.top = r.count
+		r.top, r.ended = r.count, true
 	}
 }
 
@@ -256,6 +271,9 @@ func (r *review) toggle() tea.Cmd {
 		return r.app.flash(r.app.keys.Key(keymap.SheetNext)+" goes to the options first", themes.Muted)
 	}
 	t := r.plan.Toggles[r.option]
+	if chosen, ok := r.options[t.ID]; ok {
+		t.Value = chosen // the plan of it may still be on its way
+	}
 	r.options[t.ID] = t.Next()
 	return r.ask()
 }
@@ -293,7 +311,7 @@ func (r *review) whyNot(id keymap.ID) string {
 	now := r.app.now
 	switch {
 	case r.asking != nil:
-		return "the plan is still being made"
+		return stillMade
 	case r.plan == nil:
 		return "there is no plan to confirm"
 	case !r.confirmable():
@@ -303,7 +321,9 @@ func (r *review) whyNot(id keymap.ID) string {
 	case r.burst:
 		return "several keys came at once: nothing was confirmed; press it again"
 	case r.unread() > 0:
-		return fmt.Sprintf("read the last %d lines first", r.unread())
+		return "read the last " + text.Plural(r.unread(), "line", "lines") + " first"
+	case r.tier() != action.Write && id == keymap.NameConfirm:
+		return r.app.keys.Key(keymap.SheetConfirm) + " confirms"
 	case r.tier() == action.Write && id != keymap.NameConfirm:
 		return r.app.keys.Key(keymap.SheetNext) + " goes to the field in which " + r.plan.Word + " is typed"
 	case r.tier() == action.Write && r.name.value() != r.plan.Word:
@@ -322,7 +342,7 @@ func (r *review) refusal() string {
 // confirmed begins what has been confirmed.
 func (a *App) confirmed(msg confirmMsg) tea.Cmd {
 	r := msg.review
-	if a.overlay != overlay(r) {
+	if a.overlay != overlay(r) || a.tooSmall() {
 		return nil
 	}
 	if msg.armed != r.armed {
@@ -336,8 +356,12 @@ func (a *App) confirmed(msg confirmMsg) tea.Cmd {
 	r.giveUp()
 	a.overlay = nil
 	a.watching[id] = true
-	if r.id == action.Drain {
-		return a.jump(runPlace(id))
+	var thaw tea.Cmd
+	if !a.frozen.IsZero() { // a screen that holds still would not show what goes on
+		thaw = a.freeze()
 	}
-	return a.flash(r.plan.Gate+a.paint.Glyph(themes.GlyphEllipsis), themes.Muted)
+	if r.id == action.Drain {
+		return tea.Batch(thaw, a.jump(runPlace(id)))
+	}
+	return tea.Batch(thaw, a.flash(r.plan.Gate+a.paint.Glyph(themes.GlyphEllipsis), themes.Muted))
 }

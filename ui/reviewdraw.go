@@ -34,13 +34,19 @@ func (r *review) draw(s views.Size) ([]string, *tea.Cursor) {
 		box = r.app.paint.Box(int(tier))
 	}
 	inner := s.W - 4
+	if inner != r.width {
+		r.width, r.seen, r.top = inner, 0, 0 // the lines are others
+	}
 	lines := r.content(inner)
 	gate, cursor := r.gate(inner)
 	fixed := len(gate) + 3 // the frame, and the line above the gate
 	r.count, r.page = len(lines), max(1, min(len(lines), s.H-fixed))
 	r.show(lines)
 	shown := lines[r.top : r.top+r.page]
-	r.seen = max(r.seen, r.top+r.page)
+	if r.top <= r.seen || r.ended {
+		r.seen = max(r.seen, r.top+r.page)
+		gate, cursor = r.gate(inner) // it says what is left to read; its height does not hang on that
+	}
 
 	out := []string{r.edge(box, s.W, tier)}
 	for _, l := range shown {
@@ -81,7 +87,10 @@ func (r *review) frame(s string) string {
 func (r *review) edge(box themes.Box, w int, tier action.Tier) string {
 	p := r.app.paint
 	left := " " + r.id.Verb() + " " + r.target.Name() + " "
-	right := fmt.Sprintf(" tier %d · in %s ", tier, text.Clean(r.target.Context))
+	right := " in " + text.Clean(r.target.Context) + " "
+	if r.plan != nil {
+		right = fmt.Sprintf(" tier %d ·%s", tier, right)
+	}
 	if r.count > r.page {
 		right = " " + position(r.top, r.page, r.count) + " ·" + right
 	}
@@ -282,7 +291,7 @@ func (r *review) gate(w int) ([]row, *tea.Cursor) {
 	chip := " " + key(keymap.SheetConfirm) + " "
 	words := " " + r.plan.Gate + where
 	if n := r.unread(); n > 0 {
-		words = fmt.Sprintf(" %s: read the last %d lines first (%s)", r.plan.Gate, n, key(keymap.TextDown))
+		words = fmt.Sprintf(" %s: read the last %s first (%s)", r.plan.Gate, text.Plural(n, "line", "lines"), key(keymap.TextDown))
 	}
 	room := w - text.Width(chip) - text.Width(esc) - 1
 	return []row{spread(
@@ -293,12 +302,16 @@ func (r *review) gate(w int) ([]row, *tea.Cursor) {
 // nameGate asks for the name of the object.
 func (r *review) nameGate(w int, where, esc string) ([]row, *tea.Cursor) {
 	ellipsis := r.app.paint.Glyph(themes.GlyphEllipsis)
-	ask := strings.TrimSpace(where) + ", type " + r.plan.Word + " to " + r.id.Verb() + " it: "
+	it := "it"
+	if len(r.target.Refs) > 1 {
+		it = "them"
+	}
+	ask := strings.TrimSpace(where) + ", type " + r.plan.Word + " to " + r.id.Verb() + " " + it + ": "
 	ask = strings.ToUpper(ask[:1]) + ask[1:]
 	second := spread(row{{text.Cut(r.plan.Foot, w-text.Width(esc)-1, ellipsis), themes.Muted}}, row{{esc, themes.Muted}}, w)
 	if r.part != partName {
 		chip := " " + r.app.keys.Key(keymap.SheetNext) + " "
-		return []row{{{chip, themes.Danger}, {text.Cut(" goes here; "+strings.ToLower(ask[:1])+strings.TrimSuffix(ask[1:], ": "), w-text.Width(chip), ellipsis), themes.Text}}, second}, nil
+		return []row{{{chip, themes.Danger}, {text.Cut(" to this line; then, "+strings.ToLower(ask[:1])+strings.TrimSuffix(ask[1:], ": "), w-text.Width(chip), ellipsis), themes.Text}}, second}, nil
 	}
 	const field = 20
 	ask = text.Cut(ask, w-field, ellipsis)

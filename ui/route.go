@@ -36,6 +36,9 @@ func (a *App) key(msg tea.KeyPressMsg) tea.Cmd {
 	if r, ok := a.overlay.(*review); ok {
 		r.heard(a.now)
 	}
+	if a.tooSmall() {
+		return a.keyUnseen(msg)
+	}
 	scope := a.scope()
 	if a.typing() && msg.Text != "" && !a.resolver.Waiting() {
 		return a.typed(msg)
@@ -53,6 +56,17 @@ func (a *App) key(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	a.pending = keymap.Match{}
 	return a.run(m.ID)
+}
+
+// keyUnseen takes a key while the terminal is too small to show what it would do: only the way out of it counts.
+func (a *App) keyUnseen(msg tea.KeyPressMsg) tea.Cmd {
+	var r keymap.Resolver
+	switch m := r.Resolve(a.keys, msg.String(), keymap.App.Path()); m.ID {
+	case keymap.Quit, keymap.Interrupt, keymap.Suspend, keymap.Redraw:
+		return a.run(m.ID)
+	default:
+		return nil
+	}
 }
 
 // countsBelow reports whether a key that means nothing in what covers the panes would mean something in the pane.

@@ -61,7 +61,7 @@ func (v *actions) runSpec() spec[*action.Run] {
 
 func (v *actions) stepSpec() spec[*action.Step] {
 	return spec[*action.Step]{
-		name: "actions", one: "step", many: "steps",
+		name: "actions", one: "step", many: "steps", none: "Nothing has been begun.",
 		scope: keymap.Steps, needs: kube.Actions,
 		columns: stepColumns(),
 		orders:  stepOrders(),
@@ -206,7 +206,7 @@ func took(r *action.Run, now time.Time) string {
 	switch {
 	case !r.Ended.IsZero():
 		return text.Age(r.Ended, r.Started)
-	case r.State == action.Running:
+	case r.State == action.Running && !now.Before(r.Started): // another host's clock may be ahead
 		return text.Age(now, r.Started)
 	}
 	return "-"

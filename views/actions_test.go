@@ -168,8 +168,6 @@ func TestKeysOfActionsSayWhatTheyWantOrWhyNot(t *testing.T) {
 			t.Errorf("%s in row %d gives %v, want %v", c.id, c.row, effects, c.want)
 		}
 	}
-	v := actionsPane()
-	press(v, keymap.OpenRow)
 	for _, c := range []struct {
 		id   keymap.ID
 		want Effect
@@ -179,10 +177,20 @@ func TestKeysOfActionsSayWhatTheyWantOrWhyNot(t *testing.T) {
 		{keymap.StepNode, Open{Place{Pane: "nodes", Name: "worker-12"}}},
 		{keymap.ShowRun, ShowDetails{"3"}},
 	} {
+		v := actionsPane()
+		press(v, keymap.OpenRow)
 		if effects := press(v, c.id); !cmp.Equal(effects, []Effect{c.want}) {
 			t.Errorf("%s gives %v, want %v", c.id, effects, c.want)
 		}
 	}
+}
+
+func TestCursorGoesOnWhenAPodIsLeftWhereItIs(t *testing.T) {
+	v := actionsPane()
+	press(v, keymap.OpenRow)
+	equal(t, under(v), "shop/cart-1")
+	press(v, keymap.SkipStep)
+	equal(t, under(v), "shop/loki-2")
 }
 
 func TestDetailsOfARunCanBeAskedForAmongItsSteps(t *testing.T) {

@@ -39,6 +39,9 @@ func (v *actions) Handle(e Event) []Effect {
 		return v.goTo(e.Place)
 	case Intent:
 		effects := v.shown().Handle(e)
+		if e.ID == keymap.SkipStep && len(effects) == 1 {
+			v.steps.table.Move(1) // the step goes elsewhere in the order; who leaves one pod may want to leave the next
+		}
 		if v.open != "" && len(effects) == 1 && effects[0] == (Up{}) {
 			v.enter("")
 			return nil
@@ -73,16 +76,17 @@ func RunPlace(id string) Place { return Place{Pane: "actions", Pin: Pin{runField
 
 // Draw implements View. Above the steps stands how far the whole is.
 func (v *actions) Draw(b *strings.Builder, s Size, f Frame) (cursor int) {
+	f.Health = kube.Health{} // what is shown is ours: it does not grow stale when the server is away
 	r := v.run()
 	if v.open == "" || r == nil || s.H < 6 {
 		return v.shown().Draw(b, s, f)
 	}
+	head := v.head(r, s, f)
 	var rest strings.Builder
-	const head = 3
-	cursor = v.steps.Draw(&rest, Size{s.W, s.H - head + 1}, f)
+	cursor = v.steps.Draw(&rest, Size{s.W, s.H - len(head)}, f)
 	if f.Input != nil {
 		b.WriteString(rest.String()) // the filter line takes the place of the rule, and with it the first line
-		for range head - 1 {
+		for range head {
 			b.WriteByte('\n')
 			blank(b, s.W, f.Paint)
 		}
@@ -90,13 +94,42 @@ func (v *actions) Draw(b *strings.Builder, s Size, f Frame) (cursor int) {
 	}
 	_, rows, _ := strings.Cut(rest.String(), "\n")
 	v.drawRule(b, s.W, f, r)
-	b.WriteByte('\n')
-	drawBar(b, s.W, f.Paint, r)
-	b.WriteByte('\n')
-	v.drawTally(b, s.W, f.Paint)
+	for _, l := range head {
+		b.WriteByte('\n')
+		b.WriteString(l)
+	}
 	b.WriteByte('\n')
 	b.WriteString(rows)
 	return -1
+}
+
+// mostWords is how many lines the end of a run is given.
+const mostWords = 3
+
+// head says how far a run is, or how it has ended, and how many steps are in which state.
+func (v *actions) head(r *action.Run, s Size, f Frame) []string {
+	var lines []string
+	if r.State == action.Running && r.Steps > 0 {
+		var b strings.Builder
+		drawBar(&b, s.W, f.Paint, r)
+		lines = append(lines, b.String())
+	} else {
+		for _, l := range text.Wrap(r.Note, s.W-2) {
+			if len(lines) < min(mostWords, max(1, s.H-5)) {
+				lines = append(lines, worded(l, s.W, severityToken(r.Worst()), f.Paint))
+			}
+		}
+	}
+	return append(lines, worded(v.tally(), s.W, themes.Muted, f.Paint))
+}
+
+// worded is a line of words with a space before them.
+func worded(words string, w int, t themes.Token, p *themes.Painter) string {
+	var b strings.Builder
+	b.WriteString(p.Open(t, themes.Plain))
+	text.AppendPadded(&b, text.Cut(" "+words, w, p.Glyph(themes.GlyphEllipsis)), w, false)
+	b.WriteString(p.Close())
+	return b.String()
 }
 
 // drawRule names the run, how long it has been going on, and who began it.
@@ -119,39 +152,25 @@ func (v *actions) drawRule(b *strings.Builder, w int, f Frame, r *action.Run) {
 // barWidth is how much of a line the bar takes at most.
 const barWidth = 60
 
-// drawBar shows how much of a run is behind it.
+// drawBar shows how much of a run that goes on is behind it.
 func drawBar(b *strings.Builder, w int, p *themes.Painter, r *action.Run) {
-	words := r.Note
-	if r.Steps > 0 && r.State == action.Running {
-		words = fmt.Sprintf("%d of %d, %d%%", r.Done, r.Steps, 100*r.Done/r.Steps)
-		if r.Paused {
-			words += ", paused"
-		}
+	words := fmt.Sprintf("%d of %d, %d%%", r.Done, r.Steps, 100*r.Done/r.Steps)
+	if r.Paused {
+		words += ", paused"
 	}
 	cells := min(barWidth, w*3/5)
-	if r.State != action.Running || r.Steps == 0 {
-		cells = 0
-	}
-	filled := 0
-	if r.Steps > 0 {
-		filled = cells * r.Done / r.Steps
-	}
-	used := 1
+	filled := cells * r.Done / r.Steps
 	b.WriteString(p.Open(themes.Bar, themes.Plain))
-	b.WriteByte(' ')
-	if cells > 0 {
-		b.WriteString(strings.Repeat(p.Glyph(themes.GlyphFull), filled))
-		b.WriteString(p.Open(themes.Border, themes.Plain))
-		b.WriteString(strings.Repeat(p.Glyph(themes.GlyphEmpty), cells-filled) + " ")
-		used += cells + 1
-	}
+	b.WriteString(" " + strings.Repeat(p.Glyph(themes.GlyphFull), filled))
+	b.WriteString(p.Open(themes.Border, themes.Plain))
+	b.WriteString(strings.Repeat(p.Glyph(themes.GlyphEmpty), cells-filled) + " ")
 	b.WriteString(p.Open(severityToken(r.Worst()), themes.Plain))
-	text.AppendPadded(b, text.Cut(words, w-used, p.Glyph(themes.GlyphEllipsis)), w-used, false)
+	text.AppendPadded(b, text.Cut(words, w-cells-2, p.Glyph(themes.GlyphEllipsis)), w-cells-2, false)
 	b.WriteString(p.Close())
 }
 
-// drawTally counts the steps by their states.
-func (v *actions) drawTally(b *strings.Builder, w int, p *themes.Painter) {
+// tally counts the steps by their states.
+func (v *actions) tally() string {
 	counts := map[action.StepState]int{}
 	for i := range v.steps.snap.Len() {
 		counts[v.steps.snap.Row(i).State]++
@@ -162,9 +181,7 @@ func (v *actions) drawTally(b *strings.Builder, w int, p *themes.Painter) {
 			words = append(words, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	b.WriteString(p.Open(themes.Muted, themes.Plain))
-	text.AppendPadded(b, text.Cut(" "+strings.Join(words, "   "), w, p.Glyph(themes.GlyphEllipsis)), w, false)
-	b.WriteString(p.Close())
+	return strings.Join(words, "   ")
 }
 
 func blank(b *strings.Builder, w int, p *themes.Painter) {

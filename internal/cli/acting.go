@@ -17,7 +17,7 @@ import (
 	"ktriage/kube/evict"
 )
 
-// protectedEnv names the contexts in which everything is harder to confirm, where --protected is not given.
+// protectedEnv names contexts in which everything is harder to confirm, beside those of --protected.
 const protectedEnv = "KTRIAGE_PROTECTED"
 
 // kinds are all actions that there are.
@@ -65,18 +65,22 @@ func (p *program) openAudit() (*audit.Log, error) {
 	return audit.Open(dir, host, built().short())
 }
 
-// guards reports whether a context is a protected one: the patterns of --protected, or else of $KTRIAGE_PROTECTED.
+// guards reports whether a context is a protected one, by a pattern of --protected or of $KTRIAGE_PROTECTED.
 func (o *options) guards(context string, getenv func(string) string) bool {
-	patterns := o.protected
-	if len(patterns) == 0 {
-		patterns = strings.Split(getenv(protectedEnv), ",")
-	}
-	for _, pattern := range patterns {
-		if ok, err := path.Match(strings.TrimSpace(pattern), context); ok || err == nil && pattern == context {
+	for _, pattern := range append(strings.Split(getenv(protectedEnv), ","), o.protected...) {
+		if matches(strings.TrimSpace(pattern), context) {
 			return true
 		}
 	}
 	return false
+}
+
+// matches reports whether a context is meant by a pattern. Contexts are no paths, though many have slashes in their names
+// (arn:aws:eks:eu-west-1:1234:cluster/prod): * stands for those too.
+func matches(pattern, context string) bool {
+	flat := func(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
+	ok, err := path.Match(flat(pattern), flat(context))
+	return pattern != "" && (ok && err == nil || pattern == context)
 }
 
 // checkPatterns refuses patterns that match nothing because they are not well formed: they would protect nothing.

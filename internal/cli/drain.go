@@ -23,6 +23,8 @@ const (
 	planWidth = 100
 	// loadsLimit is how long a plan waits for what the pods of other nodes take, unless --request-timeout says otherwise.
 	loadsLimit = 30 * time.Second
+	// mostGrace is the longest grace period, in seconds: longer ones overflow somewhere on their way.
+	mostGrace = 365 * 24 * 60 * 60
 	// noPlan is the exit code of a plan that could not be confirmed as it is.
 	noPlan = 1
 )
@@ -66,7 +68,7 @@ first or the cluster cannot be read, and with 2 if a flag is wrong.`,
 }
 
 func drainArgs(_ *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	if strings.TrimSpace(strings.Join(args, "")) == "" {
 		return usage("Use ktriage drain NODE --plan; ktriage snapshot nodes lists them.", "ktriage drain needs the name of a node.")
 	}
 	return nil
@@ -83,6 +85,8 @@ func (f *drainFlags) options() (action.Options, error) {
 	case f.grace == 0:
 		return nil, usage("Use 1 or more, or leave it out for each pod's own.",
 			"--grace-period 0 would kill pods without asking them to stop.")
+	case f.grace > mostGrace:
+		return nil, usage("Use a number of seconds that somebody will wait for.", "--grace-period %d is more than a year.", f.grace)
 	case f.grace < -1:
 		return nil, usage("Use 1 or more, or leave it out for each pod's own.", "--grace-period cannot be %d.", f.grace)
 	case f.grace > 0:
@@ -120,7 +124,7 @@ func (p *program) drain(cmd *cobra.Command, o *options, f *drainFlags, names []s
 	awaitLoads(ctx, cluster, limit)
 	target := action.Target{Context: cluster.Context()}
 	for i, name := range names {
-		if !slices.Contains(names[:i], name) {
+		if name = strings.TrimSpace(name); name != "" && !slices.Contains(names[:i], name) {
 			target.Refs = append(target.Refs, kube.Ref{Kind: kube.Nodes, Name: name})
 		}
 	}
@@ -133,6 +137,11 @@ func (p *program) drain(cmd *cobra.Command, o *options, f *drainFlags, names []s
 	if err != nil {
 		return err
 	}
+	runner := action.New(ctx, cluster, kinds(), nil, action.Settings{Protected: o.guards(cluster.Context(), p.getenv)})
+	sheet.Tier = runner.Tier(sheet)
+	for i := range sheet.Kubectl {
+		sheet.Kubectl[i] = runner.As(sheet.Kubectl[i])
+	}
 	if f.output.value == "json" {
 		enc := json.NewEncoder(cmd.OutOrStdout())
 		enc.SetIndent("", "  ")
@@ -143,7 +152,21 @@ func (p *program) drain(cmd *cobra.Command, o *options, f *drainFlags, names []s
 	if err != nil {
 		return fmt.Errorf("print the plan: %w", err)
 	}
-	return refused(sheet, plan)
+	if err := refused(sheet, plan); err != nil {
+		return err
+	}
+	return forbidden(ctx, cluster, runner)
+}
+
+// forbidden says so when whoever asks may not do what has been planned. That the server does not tell is no reason to complain.
+func forbidden(ctx context.Context, c *kube.Cluster, r *action.Runner) error {
+	if c.Probe(ctx) != nil || r.AskAccess(ctx) != nil {
+		return nil
+	}
+	if why := r.WhyNot(action.Drain, time.Local); why != "" {
+		return &complaint{sentence: "This drain would be refused: " + why + ".", code: noPlan}
+	}
+	return nil
 }
 
 // refused says why a plan could not be confirmed, and with which flags it could.

@@ -158,7 +158,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &value):
 		reason := value.Unwrap().Error()
 		if errors.As(err, new(*strconv.NumError)) {
-			reason = "use true or false"
+			reason = map[bool]string{true: "use true or false", false: "use a whole number"}[value.GetFlag().Value.Type() == "bool"]
 		}
 		return usage(strings.ToUpper(reason[:1])+reason[1:]+".", "--%s cannot be %q.", value.GetFlag().Name, value.GetValue())
 	case errors.As(err, &missing):

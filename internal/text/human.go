@@ -1,6 +1,7 @@
 package text
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -73,4 +74,29 @@ func Plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return Count(n) + " " + many
+}
+
+// Cores writes millicores in words: "6.1 cores", "1 core", "250m CPU".
+func Cores(milli int64) string {
+	switch {
+	case milli == 1000:
+		return "1 core"
+	case milli < 1000:
+		return fmt.Sprintf("%dm CPU", milli)
+	case milli < 100_000 && milli%1000 >= 100:
+		return fmt.Sprintf("%d.%d cores", milli/1000, milli%1000/100)
+	}
+	return Count(int(milli/1000)) + " cores"
+}
+
+// GiB writes bytes in words: "22 GiB", "5.7 GiB", "384 MiB".
+func GiB(bytes int64) string {
+	const mi, gi = 1 << 20, 1 << 30
+	switch {
+	case bytes < gi:
+		return fmt.Sprintf("%d MiB", bytes/mi)
+	case bytes < 10*gi && bytes%gi*10/gi > 0:
+		return fmt.Sprintf("%d.%d GiB", bytes/gi, bytes%gi*10/gi)
+	}
+	return Count(int(bytes/gi)) + " GiB"
 }

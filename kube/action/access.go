@@ -86,6 +86,18 @@ func (a *access) missing(needs []Need) (Need, time.Time, bool) {
 	return Need{}, time.Time{}, false
 }
 
+// may reports whether the server has allowed all needs, and whether it has answered all of them.
+func (a *access) may(needs []Need) (allowed, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	allowed, known = true, true
+	for _, n := range needs {
+		said, ok := a.answers[n]
+		known, allowed = known && ok, allowed && said.allowed
+	}
+	return allowed, known
+}
+
 // why gives the reason for which the needs are not met, "" if they are as far as known.
 func (a *access) why(needs []Need, local *time.Location) string {
 	n, at, ok := a.missing(needs)

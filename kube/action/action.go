@@ -82,7 +82,7 @@ const (
 // PlanLife is how long a plan may be confirmed after it was made.
 const PlanLife = 60 * time.Second
 
-// Plan is what would happen, and all that its sheet shows. It is not changed once it has been made. All its text is
+// Plan is what would happen, and all that its sheet shows. It is not changed once the runner has given it. All its text is
 // sanitised and fit to be shown.
 type Plan struct {
 	Action  ID
@@ -100,14 +100,18 @@ type Plan struct {
 	Foot     string   // beside the gate at tier 3: "23 pods leave; 2 lose data"
 	Word     string   // what is typed at tier 3
 	Refusals []string // why it cannot be confirmed as it is, worst first; none: it can
-	Undo     string   // how it is taken back, "" if it cannot be
 
 	Details map[string]any // parameters for the audit log
 	Work    Work           // nil if there is nothing to be done
 }
 
 // Void reports whether the plan is too old to be confirmed.
-func (p *Plan) Void(now time.Time) bool { return now.Sub(p.Made) >= PlanLife }
+//
+// The clock on the wall counts: the one that Go measures with stands still while the machine sleeps.
+func (p *Plan) Void(now time.Time) bool {
+	age := now.Round(0).Sub(p.Made.Round(0))
+	return age >= PlanLife || age < -time.Second
+}
 
 // Fact is one line of the head of a sheet.
 type Fact struct {
@@ -121,7 +125,6 @@ type Section struct {
 	Title, Note string // on the rule, left and right
 	Columns     []Column
 	Rows        []Row
-	Folded      bool // long and harmless: on a small screen its title is enough, unless it has the focus
 }
 
 // Column is one column of a section; a section without columns has lines of text.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"ktriage/internal/audit"
 	"ktriage/internal/text"
 	"ktriage/kube"
@@ -19,9 +21,10 @@ type Resumable interface {
 
 // Rest is what a run that was cut off has left behind.
 type Rest struct {
-	Now  string   // how the object is: "Ready, v1.36.3"
-	Left int      // what should have happened and has not, counted in Unit
-	Unit []string // "pod", "pods"
+	Refs []kube.Ref // the objects at which there is something left
+	Now  string     // how the object is: "Ready, v1.36.3"
+	Left int        // what should have happened and has not, counted in Unit
+	Unit []string   // "pod", "pods"
 }
 
 // Cut is a run that was cut off, and can be resumed.
@@ -37,26 +40,64 @@ const (
 	logDepth = 2000
 	// restAgain is the distance between two attempts to read what is left.
 	restAgain = 5 * time.Second
+	// logAgain is the distance between two readings of the log while another program is at work.
+	logAgain = 10 * time.Second
 )
 
 // ReadLog reads the audit log: the earlier runs in this context, and those among them that were cut off. It asks the
 // server what these have left behind until it has answered, or ctx ends. It blocks.
 func (r *Runner) ReadLog(ctx context.Context) error {
+	entries, err := r.readEarlier()
+	if err != nil || r.audit == nil {
+		return err
+	}
+	if r.settings.ReadOnly {
+		return nil // nothing of it could be taken up
+	}
+	r.lookAll(ctx, audit.Interrupted(entries, r.audit.Alive))
+	return ctx.Err()
+}
+
+// WatchLog reads the log again and again for as long as it says that another program carries something out: nobody else
+// tells of its end. It blocks until there is none, or ctx ends.
+func (r *Runner) WatchLog(ctx context.Context) error {
+	for r.othersRun() {
+		timer := time.NewTimer(logAgain)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+		if _, err := r.readEarlier(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readEarlier reads what the log has of this context, apart from what this program has written.
+func (r *Runner) readEarlier() ([]audit.Entry, error) {
 	if r.audit == nil {
-		return nil
+		return nil, nil
 	}
 	entries, err := r.audit.Read(logDepth)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	entries = slices.DeleteFunc(entries, func(e audit.Entry) bool { return e.Context != text.Clean(r.cluster.Context()) })
-	cut := audit.Interrupted(entries, r.audit.Alive)
+	entries = slices.DeleteFunc(entries, func(e audit.Entry) bool {
+		return e.Context != text.Clean(r.cluster.Context()) || r.server() != "" && e.Server != "" && e.Server != r.server() || r.find(e.Run) != nil
+	})
+	earlier := earlierRuns(entries, r.audit.Alive)
 	r.mu.Lock()
-	r.earlier = earlierRuns(entries, cut, r.audit.Alive)
+	r.earlier = earlier
 	r.mu.Unlock()
 	r.changed()
-	r.lookAll(ctx, cut)
-	return ctx.Err()
+	return entries, nil
+}
+
+func (r *Runner) othersRun() bool {
+	return slices.ContainsFunc(r.Runs(), func(run *Run) bool { return run.Earlier && run.State == Running })
 }
 
 // lookAll finds out what runs that were cut off have left behind. One that cannot be found out does not hold up the others.
@@ -89,7 +130,7 @@ func (r *Runner) look(ctx context.Context, c audit.Interruption) bool {
 	}
 	run := r.Run(text.Clean(c.Run))
 	if run == nil { // its beginning is farther back than we look
-		run = runOf(c.Entry, nil, true)
+		run = runOf(c.Entry, nil, audit.Dead)
 	}
 	limit, stop := context.WithTimeout(ctx, planLimit)
 	defer stop()
@@ -98,7 +139,7 @@ func (r *Runner) look(ctx context.Context, c audit.Interruption) bool {
 	if err == nil && rest != nil {
 		r.found(&Cut{Run: run, Options: options, Rest: *rest, Elsewhere: elsewhere(c)})
 	}
-	return err == nil
+	return err == nil || apierrors.IsForbidden(err) // who may not look may not resume either
 }
 
 // cleaned are options as the log has them: anybody may have written the file.

@@ -1,7 +1,9 @@
 package action
 
 import (
+	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"ktriage/internal/audit"
@@ -22,14 +24,19 @@ func objects(refs []kube.Ref) []audit.Object {
 
 // record is what both lines of a run have.
 func (r *Runner) record(l *live, event audit.Event, at time.Time) audit.Record {
-	server := ""
-	if cfg := r.cluster.Config(); cfg != nil {
-		server = text.Clean(cfg.Host)
-	}
 	return audit.Record{
-		Time: at, Event: event, Run: l.run.ID, User: l.run.User, Context: text.Clean(l.run.Target.Context), Server: server,
+		Time: at, Event: event, Run: l.run.ID, User: l.run.User, Context: text.Clean(l.run.Target.Context), Server: r.server(),
 		Action: string(l.run.Action), Objects: objects(l.run.Target.Refs), Options: maps.Clone(l.plan.Options), Version: r.settings.Version,
 	}
+}
+
+// server is the address of the API server, "" if it is not known.
+func (r *Runner) server() string {
+	cfg := r.cluster.Config()
+	if cfg == nil {
+		return ""
+	}
+	return text.Clean(cfg.Host)
 }
 
 // intent is the line before the first request.
@@ -52,37 +59,29 @@ func (r *Runner) result(l *live, result Result, at time.Time) audit.Record {
 	return rec
 }
 
-// earlierRuns makes runs of the lines of the log. One that has no end and whose program is alive is running elsewhere.
-func earlierRuns(entries []audit.Entry, cut []audit.Interruption, alive func(audit.Record) audit.Liveness) []*Run {
+// earlierRuns makes runs of the lines of the log.
+func earlierRuns(entries []audit.Entry, alive func(audit.Record) audit.Liveness) []*Run {
 	ends := map[string]*audit.Entry{}
 	for i := range entries {
 		if entries[i].Event == audit.Result {
 			ends[entries[i].Run] = &entries[i]
 		}
 	}
-	isCut := map[string]bool{}
-	for _, c := range cut {
-		isCut[c.Run] = true
-	}
 	var out []*Run
 	for _, e := range entries {
-		if e.Event != audit.Intent {
-			continue
+		if e.Event == audit.Intent {
+			out = append(out, runOf(e, ends[e.Run], alive(e.Record)))
 		}
-		run := runOf(e, ends[e.Run], isCut[e.Run])
-		if run.State == Running && alive(e.Record) == audit.Dead {
-			run.State, run.Note = Interrupted, "the program ended without a word"
-		}
-		out = append(out, run)
 	}
 	return out
 }
 
-// runOf makes a run of its lines in the log; end may be nil. All of it is cleaned: anybody may have written the file.
-func runOf(e audit.Entry, end *audit.Entry, cut bool) *Run {
+// runOf makes a run of its lines in the log. Where there is no end, it hangs on the program that has begun it. All of it is
+// cleaned: anybody may have written the file.
+func runOf(e audit.Entry, end *audit.Entry, program audit.Liveness) *Run {
 	run := &Run{
 		ID: text.Clean(e.Run), Action: ID(text.Clean(e.Action)), User: text.Clean(e.User), Started: e.Time, Earlier: true,
-		Target: Target{Context: e.Context}, Lines: []string{text.Clean(e.Line)},
+		Target: Target{Context: e.Context}, Lines: []string{shown(e.Line)},
 	}
 	for _, o := range e.Objects {
 		ref := kube.Ref{Namespace: text.Clean(o.Namespace), Name: text.Clean(o.Name), UID: text.Clean(o.UID)}
@@ -100,14 +99,25 @@ func runOf(e audit.Entry, end *audit.Entry, cut bool) *Run {
 	case end != nil:
 		run.Ended, run.Note = end.Time, text.Clean(end.Summary)
 		run.State = stateNamed(end.State)
-		run.Lines = append(run.Lines, text.Clean(end.Line))
+		run.Lines = append(run.Lines, shown(end.Line))
 		run.Page = became(end.Steps)
-	case cut:
-		run.State, run.Note = Interrupted, "the program ended without a word"
+	case program == audit.Alive:
+		run.State, run.Note = Running, fmt.Sprintf("in another ktriage, process %d", e.PID)
+	case program == audit.Elsewhere:
+		run.State, run.Note = Unknown, "begun on host "+text.Clean(e.Host)+"; whether it runs there is not known"
 	default:
-		run.State, run.Note = Running, "in another ktriage"
+		run.State, run.Note = Interrupted, "the program ended without a word"
 	}
 	return run
+}
+
+// shown is a line of the log as it can be shown; a long one is not shown to its end, and says so.
+func shown(line string) string {
+	const most = 2000
+	if len(line) > most {
+		return text.Clean(strings.ToValidUTF8(line[:most], "")) + " … (the rest is in the log)"
+	}
+	return text.Clean(line)
 }
 
 // stateNamed gives the state of that name; a word that nobody here knows is an outcome that nobody here knows.

@@ -74,7 +74,7 @@ const (
 
 func (s StepState) String() string {
 	return [...]string{
-		"waits", "asking", "blocked", "retrying", "terminating", "stuck", "gone", "done", "stays", "left out", "left", "accepted",
+		"waits", "asking", "blocked", "retrying", "terminating", "stuck", "gone", "done", "stays", "left out", "not done", "accepted",
 		"failed", "unknown",
 	}[s]
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -153,7 +154,55 @@ func (r *Runner) Plan(ctx context.Context, id ID, t Target, o Options) (*Plan, e
 	if r.settings.AuditFailed != nil {
 		p.Refusals = append(p.Refusals, r.noAudit())
 	}
+	if err := r.occupied(p); err != nil {
+		p.Refusals = append(p.Refusals, err.Error())
+	}
+	p.Facts = append(p.Facts, r.last(t)...)
+	for i := range p.Kubectl {
+		p.Kubectl[i] = r.As(p.Kubectl[i])
+	}
 	return p, nil
+}
+
+// As adds to a kubectl command whom we impersonate: without that it would be another's.
+func (r *Runner) As(command string) string {
+	cfg := r.cluster.Config()
+	rest, ok := strings.CutPrefix(command, "kubectl ")
+	if cfg == nil || cfg.Impersonate.UserName == "" || !ok {
+		return command
+	}
+	words := []string{"--as", cfg.Impersonate.UserName}
+	for _, group := range cfg.Impersonate.Groups {
+		words = append(words, "--as-group", group)
+	}
+	return Kubectl("", words...) + " " + rest
+}
+
+// May reports whether the server allows any action at all, and whether it has said so.
+func (r *Runner) May() (may, known bool) {
+	known = true
+	for _, k := range r.kinds {
+		allowed, answered := r.access.may(k.Needs())
+		may, known = may || allowed, known && answered
+	}
+	return may, known
+}
+
+// last says what was done last to an object, as far as the audit log goes.
+func (r *Runner) last(t Target) []Fact {
+	if len(t.Refs) != 1 {
+		return nil
+	}
+	for _, run := range slices.Backward(r.Runs()) {
+		if slices.ContainsFunc(run.Target.Refs, func(ref kube.Ref) bool { return ref.UID == t.Refs[0].UID }) {
+			by := ""
+			if run.User != "" {
+				by = " by " + run.User
+			}
+			return []Fact{{Name: "last", Text: fmt.Sprintf("%s%s %s ago, %s", run.Action.Verb(), by, text.Age(time.Now(), run.Started), run.State)}}
+		}
+	}
+	return nil
 }
 
 func (r *Runner) noAudit() string {
@@ -195,12 +244,10 @@ func (r *Runner) Refuses(p *Plan, now time.Time) error {
 		return &Refusal{"the plan is older than a minute; it has to be made anew"}
 	case h.Known && !h.Up:
 		return &Refusal{"the API server does not answer"}
-	case !h.LastContact.IsZero() && now.Sub(h.LastContact) > staleLimit:
+	case !h.LastContact.IsZero() && now.Round(0).Sub(h.LastContact.Round(0)) > staleLimit:
 		return &Refusal{"nothing has been heard of the API server for more than 30s"}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.sameTarget(p)
+	return r.occupied(p)
 }
 
 // sameTarget refuses a plan while another run is under way on one of its objects. The lock is held.
@@ -259,9 +306,14 @@ func (r *Runner) carryOut(ctx context.Context, l *live) {
 		r.end(l, Result{State: Failed, Summary: "nothing was sent, because the audit log cannot be written: " + err.Error()})
 		return
 	}
-	r.update(l, func(run *Run) { run.Lines = append(run.Lines, line) })
+	r.update(l, func(run *Run) { run.Lines = append(run.Lines, shown(line)) })
+	if other := r.ahead(l); other != nil {
+		r.end(l, Result{State: Failed, Summary: fmt.Sprintf("nothing was sent: a %s of %s is running %s",
+			other.Action.Verb(), other.Target.Name(), other.Note)})
+		return
+	}
 	result := l.plan.Work.Run(ctx, r.cluster, l.progress)
-	if result.State == Cancelled && errors.Is(context.Cause(ctx), ErrInterrupted) {
+	if (result.State == Cancelled || result.State == Unknown) && errors.Is(context.Cause(ctx), ErrInterrupted) {
 		result.State = Interrupted
 	}
 	r.end(l, result)
@@ -270,6 +322,37 @@ func (r *Runner) carryOut(ctx context.Context, l *live) {
 		defer stop()
 		result.Follow(after, func(page []Section) { r.update(l, func(run *Run) { run.Page = page }) })
 	}
+}
+
+// occupied refuses a plan for an object that something is being done to.
+func (r *Runner) occupied(p *Plan) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sameTarget(p)
+}
+
+// ahead gives a run of another living program on one of the objects of a run whose line in the log is written, if that
+// program wrote its own before: of two that begin at the same time, one goes on.
+func (r *Runner) ahead(l *live) *Run {
+	entries, err := r.audit.Read(logDepth)
+	if err != nil {
+		return nil // what cannot be read refuses nothing: the line of this run has been written
+	}
+	i := slices.IndexFunc(entries, func(e audit.Entry) bool { return e.Run == l.run.ID })
+	for _, run := range earlierRuns(entries[:max(i, 0)], r.audit.Alive) {
+		ended := slices.ContainsFunc(entries, func(e audit.Entry) bool { return e.Event == audit.Result && e.Run == run.ID })
+		if run.State == Running && !ended && r.find(run.ID) == nil && shares(run.Target, l.run.Target) {
+			return run
+		}
+	}
+	return nil
+}
+
+// shares reports whether two targets have an object in common.
+func shares(a, b Target) bool {
+	return slices.ContainsFunc(a.Refs, func(ref kube.Ref) bool {
+		return slices.ContainsFunc(b.Refs, func(other kube.Ref) bool { return other.UID == ref.UID })
+	})
 }
 
 // followLimit is how long what comes after the end of a run is looked at.
@@ -288,7 +371,7 @@ func (r *Runner) end(l *live, result Result) {
 		run.State, run.Note, run.Ended, run.Undo, run.Page = result.State, result.Summary, now, result.Undo, result.Page
 		run.AuditErr = failed
 		if line != "" {
-			run.Lines = append(run.Lines, line)
+			run.Lines = append(run.Lines, shown(line))
 		}
 	})
 }

@@ -46,9 +46,9 @@ func (r *Runner) Run(id string) *Run {
 	return all[i]
 }
 
-// Running gives the runs that are under way.
+// Running gives the runs of this program that are under way.
 func (r *Runner) Running() []*Run {
-	return slices.DeleteFunc(r.Runs(), func(run *Run) bool { return run.State != Running })
+	return slices.DeleteFunc(r.Runs(), func(run *Run) bool { return run.State != Running || run.Earlier })
 }
 
 // Steps gives the steps of a run of this program, in the order of its plan.

@@ -383,3 +383,40 @@ func TestRunNamesItsUndoAndItsPage(t *testing.T) {
 		}
 	})
 }
+
+// Of two programs that act on the same object at the same time, the one whose line came first goes on.
+func TestRunOfAnotherProgramOnTheSameObjectComesFirst(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		alive := b.write("bastion", intent("theirs", "n1"))
+		defer b.shut(alive)
+		id := b.begin(plan(forbidden(t), "n2", "n1"))
+		synctest.Wait()
+		b.ended(id, action.Failed)
+		if note := b.Run(id).Note; !strings.HasPrefix(note, "nothing was sent: a drain of n1 is running in another ktriage") {
+			t.Errorf("it ended as %q", note)
+		}
+		other := b.begin(plan(nothing, "n3"))
+		synctest.Wait()
+		b.ended(other, action.Done)
+		end := result(intent("theirs", "n1"), "done")
+		if _, err := alive.Append(end); err != nil {
+			t.Fatal(err)
+		}
+		again := b.begin(plan(nothing, "n1"))
+		synctest.Wait()
+		b.ended(again, action.Done)
+	})
+}
+
+// What the end of the program has left unknown was cut off all the same, and is offered again.
+func TestRunThatTheEndOfTheProgramLeavesUnknownIsCutOff(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		id := b.begin(plan(does(func(ctx context.Context, _ *action.Progress) action.Result {
+			<-ctx.Done()
+			return action.Result{State: action.Unknown}
+		}), "n1"))
+		synctest.Wait()
+		b.Close(time.Minute)
+		b.ended(id, action.Interrupted)
+	})
+}

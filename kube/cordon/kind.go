@@ -51,7 +51,11 @@ func (k *Kind) Plan(ctx context.Context, c *kube.Cluster, t action.Target, _ act
 	if err != nil {
 		return nil, err
 	}
-	return k.plan(t, nodes, all, c.Moment(), time.Now()), nil
+	p := k.plan(t, nodes, all, c.Moment(), time.Now())
+	if !k.on && p.Work != nil {
+		p.Facts = append(daemons(ctx, c, nodes), p.Facts...)
+	}
+	return p, nil
 }
 
 // list gives all nodes as the server's cache has them, which costs it least.
@@ -85,6 +89,12 @@ func (k *Kind) plan(t action.Target, nodes []*corev1.Node, all []corev1.Node, m 
 	}
 	p.Gate = verb(k.on) + " " + action.Target{Refs: change}.Name()
 	p.Word = names[0]
+	if len(names) > 1 {
+		p.Word = fmt.Sprintf("%d nodes", len(names))
+		p.Sections = []action.Section{{
+			Title: p.Word, Note: "marked, shown or not", Rows: []action.Row{{Cells: []string{strings.Join(names, "  ")}}},
+		}}
+	}
 	p.Work = &work{on: k.on, nodes: t.Refs, change: change}
 	if k.on {
 		k.planCordon(p, nodes, all, m, now)
@@ -110,6 +120,9 @@ func (k *Kind) planCordon(p *action.Plan, nodes []*corev1.Node, all []corev1.Nod
 	case len(nodes) > 1:
 		stay = "Their pods stay and keep running."
 	}
+	if slices.ContainsFunc(nodes, func(n *corev1.Node) bool { return !kube.NewNode(n).State().Ready }) {
+		stay = strings.NewReplacer(" and keep running", "", " and keeps running", "").Replace(stay) // nobody knows whether they do
+	}
 	p.Headline = fmt.Sprintf("No new pods on %s. %s", p.Target.Name(), stay)
 	p.Facts = append(p.Facts, nowFacts(nodes, now)...)
 	rest := remaining(all, meant)
@@ -121,7 +134,6 @@ func (k *Kind) planCordon(p *action.Plan, nodes []*corev1.Node, all []corev1.Nod
 		action.Fact{Name: "but", Text: "DaemonSet pods and pods with nodeName still land here"},
 		action.Fact{Name: "undo", Text: "uncordon"},
 	)
-	p.Undo = "uncordon"
 	if danger := rest.danger(); danger != "" {
 		p.Tier = action.Write
 		p.Facts = slices.Insert(p.Facts, 0, action.Fact{Name: "danger", Text: danger, Severity: kube.Bad})
@@ -155,7 +167,6 @@ func (k *Kind) planUncordon(p *action.Plan, nodes []*corev1.Node, all []corev1.N
 		}
 	}
 	p.Facts = append(p.Facts, action.Fact{Name: "undo", Text: "cordon"})
-	p.Undo = "cordon"
 }
 
 // nowFacts are how the nodes are now: one line for one, a line for those that are not well of many.

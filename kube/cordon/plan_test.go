@@ -53,7 +53,7 @@ func TestPlanOfACordonSaysWhatRemains(t *testing.T) {
 		if p.Headline != "No new pods on worker-1. Its pods stay and keep running." || p.Gate != "cordon worker-1" {
 			t.Errorf("%q, %q", p.Headline, p.Gate)
 		}
-		if p.Action != action.Cordon || p.Tier != action.Ask || p.Undo != "uncordon" || p.Refusals != nil || !p.Made.Equal(time.Now()) {
+		if p.Action != action.Cordon || p.Tier != action.Ask || p.Refusals != nil || !p.Made.Equal(time.Now()) {
 			t.Errorf("the plan is %+v", p)
 		}
 		if want := []string{"kubectl --context prod cordon worker-1"}; !cmp.Equal(p.Kubectl, want) {
@@ -160,7 +160,7 @@ func TestPlanOfManyNodesNamesThoseThatAreNotWell(t *testing.T) {
 		p := b.plan(true, names...)
 		has(t, p, "now: 2 of 3 are well", "now: b is NotReady (bad)",
 			"after: 20 of 23 nodes ready and schedulable (21 now)", but, undoUncordon)
-		if p.Headline != "No new pods on a and 2 more. Their pods stay and keep running." || p.Gate != "cordon a and 1 more" {
+		if p.Headline != "No new pods on a and 2 more. Their pods stay." || p.Gate != "cordon a and 1 more" {
 			t.Errorf("%q, %q", p.Headline, p.Gate)
 		}
 		if want := []string{"kubectl --context prod cordon a b c"}; !cmp.Equal(p.Kubectl, want) {
@@ -215,7 +215,7 @@ func TestPlanCountsPodsAndRoomWhereTheyAreKnown(t *testing.T) {
 			t.Errorf("%q, want %q", p.Headline, want)
 		}
 		has(t, p, "now: Ready, v1.36.3", "after: 2 of 3 nodes ready and schedulable (3 now) (warning)",
-			"room: free on the others: 15 cores, 30Gi", but, undoUncordon)
+			"room: free on the others: 15 cores, 30 GiB", but, undoUncordon)
 		if got, want := b.plan(true, "worker-1", "worker-2").Headline, "No new pods on worker-1 and 1 more. Their 3 pods stay and keep running."; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
@@ -240,7 +240,7 @@ func TestPlanOfAnUncordonSaysWhatStillKeepsPodsAway(t *testing.T) {
 		if p.Headline != "New pods may go to worker-1 again. None comes back by itself." || p.Gate != "uncordon worker-1" {
 			t.Errorf("%q, %q", p.Headline, p.Gate)
 		}
-		if p.Action != action.Uncordon || p.Tier != action.Ask || p.Undo != "cordon" || p.Refusals != nil {
+		if p.Action != action.Uncordon || p.Tier != action.Ask || p.Refusals != nil {
 			t.Errorf("the plan is %+v", p)
 		}
 		if want := []string{"kubectl --context prod uncordon worker-1"}; !cmp.Equal(p.Kubectl, want) {
@@ -371,7 +371,7 @@ func TestHostileNodesDoNotReachAPlanUncleaned(t *testing.T) {
 
 // words are the texts of a plan that a sheet shows.
 func words(p *action.Plan) []string {
-	out := []string{p.Headline, p.Gate, p.Foot, p.Word, p.Undo}
+	out := []string{p.Headline, p.Gate, p.Foot, p.Word}
 	out = append(append(out, p.Kubectl...), p.Refusals...)
 	for _, f := range p.Facts {
 		out = append(out, f.Name, f.Text)

@@ -88,13 +88,5 @@ func (r rest) room(m kube.Moment) (action.Fact, bool) {
 		cpu += max(n.Allocatable.CPU-l.CPURequests, 0)
 		memory += max(n.Allocatable.Memory-l.MemRequests, 0)
 	}
-	return action.Fact{Name: "room", Text: fmt.Sprintf("free on the others: %s cores, %s", cores(cpu), text.Bytes(memory))}, true
-}
-
-// cores writes millicores as cores, with a decimal where there are few.
-func cores(m int64) string {
-	if m < 10_000 {
-		return fmt.Sprintf("%.1f", float64(m)/1000)
-	}
-	return text.Count(int(m / 1000))
+	return action.Fact{Name: "room", Text: fmt.Sprintf("free on the others: %s, %s", text.Cores(cpu), text.GiB(memory))}, true
 }

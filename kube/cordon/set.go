@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,8 +27,11 @@ const (
 	requestLimit = 30 * time.Second
 	// askAgain is the distance between two questions about an outcome that is not known.
 	askAgain = 2 * time.Second
+	// tooLate is how long after it was sent the server can still do what was asked: the limit of the request is sent
+	// along, and the server keeps it (WithRequestDeadline in k8s.io/apiserver/pkg/endpoints/filters).
+	tooLate = requestLimit + 2*time.Second
 	// findOut is how long an outcome is asked for before it is called unknown.
-	findOut = 20 * time.Second
+	findOut = tooLate + 15*time.Second
 )
 
 // ErrReplaced says that another node has the name now. Nothing was changed.
@@ -46,6 +52,7 @@ func Set(ctx context.Context, c *kube.Cluster, ref kube.Ref, on bool) (changed b
 	if node.Spec.Unschedulable == on {
 		return false, nil
 	}
+	sent := time.Now()
 	err = patch(ctx, c, ref, on)
 	switch {
 	case err == nil:
@@ -55,7 +62,7 @@ func Set(ctx context.Context, c *kube.Cluster, ref kube.Ref, on bool) (changed b
 			return false, now
 		}
 	case notSettled(err):
-		return settle(ctx, c, ref, on, err)
+		return settle(ctx, c, ref, on, sent, err)
 	}
 	return false, fmt.Errorf("%s %s: %w", verb(on), ref.Name, err)
 }
@@ -99,31 +106,48 @@ func notSettled(err error) bool {
 	return !errors.As(err, &status) || status.Status().Code >= 500
 }
 
-// settle finds out what has become of a request without an answer. That it has not been done is believed when two readings
-// say so: the first may have overtaken the request.
-func settle(ctx context.Context, c *kube.Cluster, ref kube.Ref, on bool, sent error) (bool, error) {
-	limit, done := context.WithTimeout(ctx, findOut)
+// settle finds out what has become of a request without an answer. That it has not been done is believed only when it
+// cannot be done any more: until then the request may still be on its way. One that was never sent has done nothing.
+func settle(ctx context.Context, c *kube.Cluster, ref kube.Ref, on bool, sent time.Time, failed error) (bool, error) {
+	if neverSent(failed) {
+		return false, fmt.Errorf("%s %s: %w", verb(on), ref.Name, failed)
+	}
+	certain := sent.Add(tooLate)
+	if answered(failed) {
+		certain = time.Now()
+	}
+	limit, done := context.WithDeadline(ctx, sent.Add(findOut))
 	defer done()
-	for undone := 0; ; {
+	for {
 		node, err := read(limit, c, ref)
 		switch {
 		case errors.Is(err, ErrReplaced), apierrors.IsNotFound(err):
 			return false, err
 		case err == nil && node.Spec.Unschedulable == on:
 			return true, nil
-		case err == nil && undone > 0:
-			return false, fmt.Errorf("%s %s: %w", verb(on), ref.Name, sent)
-		case err == nil:
-			undone++
+		case err == nil && time.Now().After(certain):
+			return false, fmt.Errorf("%s %s: %w", verb(on), ref.Name, failed)
 		}
 		again := time.NewTimer(askAgain)
 		select {
 		case <-again.C:
 		case <-limit.Done():
 			again.Stop()
-			return false, fmt.Errorf("%s %s: %w; %w", verb(on), ref.Name, sent, ErrUnknown)
+			return false, fmt.Errorf("%s %s: %w; %w", verb(on), ref.Name, failed, ErrUnknown)
 		}
 	}
+}
+
+// answered reports whether the server has come to an end with a request that has failed. A timeout is no end.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code != http.StatusGatewayTimeout
+}
+
+// neverSent reports whether there was nobody to send a request to.
+func neverSent(err error) bool {
+	dial, ok := errors.AsType[*net.OpError](err)
+	return ok && dial.Op == "dial" || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 func verb(on bool) string {

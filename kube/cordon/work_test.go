@@ -179,7 +179,7 @@ func TestOutcomeThatIsNotKnownMakesTheRunUnknownWhateverElseHappens(t *testing.T
 			case strings.HasSuffix(r.URL.Path, "/a"):
 				return answers(forbidden)(r, send)
 			case strings.HasSuffix(r.URL.Path, "/b"):
-				b.get = notFor(20*time.Second, reset)
+				b.get = notFor(47*time.Second, reset)
 				return reset(r, send)
 			}
 			return send()
@@ -201,7 +201,7 @@ func TestCancelInTheMiddleLeavesTheRest(t *testing.T) {
 		ctx, stop := context.WithCancelCause(b.t.Context())
 		b.patch = on("b", first(func() { stop(action.ErrCancelled) }, nil)) // and is answered
 		r := b.carryOut(ctx, b.plan(true, "a", "b", "c", "d"), action.NewProgress(func() {}))
-		r.is(action.Cancelled, "2 of 4 nodes cordoned", "a done: cordoned\nb done: cordoned\nc left\nd left", "a b")
+		r.is(action.Cancelled, "2 of 4 nodes cordoned", "a done: cordoned\nb done: cordoned\nc not done\nd not done", "a b")
 		if len(b.patches) != 2 {
 			t.Errorf("%d patches, want 2", len(b.patches))
 		}
@@ -218,7 +218,7 @@ func TestCancelWhileANodeIsReadLeavesItAsItIs(t *testing.T) {
 		b.get = silent
 		began := time.Now()
 		r := b.carryOut(ctx, p, action.NewProgress(func() {}))
-		r.is(action.Cancelled, "0 of 2 nodes cordoned", "a left\nb left", "")
+		r.is(action.Cancelled, "0 of 2 nodes cordoned", "a not done\nb not done", "")
 		if d := r.ended.Sub(began); d != 3*time.Second || len(b.patches) != 0 {
 			t.Errorf("ended after %v and %d patches", d, len(b.patches))
 		}
@@ -234,7 +234,7 @@ func TestCancelWhileAPatchIsUnderWayLeavesItsOutcomeUnknown(t *testing.T) {
 		b.patch = done(silent)
 		r := b.carryOut(ctx, b.plan(true, "a", "b"), action.NewProgress(func() {}))
 		r.is(action.Unknown, "a: no answer; it is not known whether it was cordoned",
-			"a unknown: no answer; it is not known whether it was cordoned\nb left", "")
+			"a unknown: no answer; it is not known whether it was cordoned\nb not done", "")
 	})
 }
 
@@ -248,7 +248,7 @@ func TestRunThatIsCancelledAfterAFailureIsCancelled(t *testing.T) {
 		defer stop()
 		b.patch = on("a", first(func() { b.get = silent }, answers(forbidden)))
 		r := b.carryOut(ctx, p, action.NewProgress(func() {}))
-		r.is(action.Cancelled, "0 of 3 nodes cordoned", "a failed: not this one\nb left\nc left", "")
+		r.is(action.Cancelled, "0 of 3 nodes cordoned", "a failed: not this one\nb not done\nc not done", "")
 	})
 }
 
@@ -260,7 +260,7 @@ func TestRunThatIsCancelledBeforeItBeginsSendsNothing(t *testing.T) {
 		stop()
 		before := len(b.Requests())
 		r := b.carryOut(ctx, p, action.NewProgress(func() {}))
-		r.is(action.Cancelled, "0 of 1 node cordoned", "a left", "")
+		r.is(action.Cancelled, "0 of 1 node cordoned", "a not done", "")
 		if n := len(b.Requests()) - before; n != 0 {
 			t.Errorf("%d requests", n)
 		}
@@ -311,6 +311,6 @@ func TestPausedRunCanBeCancelled(t *testing.T) {
 		progress.Pause(true)
 		ctx, stop := context.WithTimeout(b.t.Context(), time.Second)
 		defer stop()
-		b.carryOut(ctx, b.plan(true, "a"), progress).is(action.Cancelled, "0 of 1 node cordoned", "a left", "")
+		b.carryOut(ctx, b.plan(true, "a"), progress).is(action.Cancelled, "0 of 1 node cordoned", "a not done", "")
 	})
 }

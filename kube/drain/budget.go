@@ -58,7 +58,12 @@ func (l *ledger) askOne(pod *corev1.Pod, b *budget) (Fate, Block, string) {
 	if !ready(pod) && !protectsUnhealthy(b) {
 		return Evict, NoBlock, ""
 	}
+	why, failed := syncFailed(b)
 	switch {
+	case failed && s.ObservedGeneration == 0: // it has never succeeded, and the server says for ever that it is being processed
+		return Never, Unsynced, why + ": waiting does not help"
+	case failed:
+		return Waits, Unsynced, why
 	case s.ObservedGeneration < b.Generation:
 		return Waits, Unsynced, b.Name + " is new or changed, and its controller has not looked at it yet"
 	case s.DisruptionsAllowed < 0:
@@ -83,13 +88,19 @@ func protectsUnhealthy(b *budget) bool {
 	return b.Status.CurrentHealthy < b.Status.DesiredHealthy || b.Status.DesiredHealthy <= 0
 }
 
+// syncFailed reports whether the controller of a budget could not work out what it allows, and says why. It then allows
+// nothing, and keeps its old observedGeneration (failSafe in pkg/controller/disruption/disruption.go).
+func syncFailed(b *budget) (string, bool) {
+	c := meta.FindStatusCondition(b.Status.Conditions, policyv1.DisruptionAllowedCondition)
+	if c == nil || c.Status != metav1.ConditionFalse || c.Reason != policyv1.SyncFailedReason {
+		return "", false
+	}
+	return fmt.Sprintf("%s allows 0: its controller cannot work it out (%s)", b.Name, words(c.Message)), true
+}
+
 // zero says why a budget allows nothing, and whether waiting helps.
 func (l *ledger) zero(pod *corev1.Pod, b *budget) (Fate, Block, string) {
 	s := &b.Status
-	if c := meta.FindStatusCondition(s.Conditions, policyv1.DisruptionAllowedCondition); c != nil &&
-		c.Status == metav1.ConditionFalse && c.Reason == policyv1.SyncFailedReason {
-		return Waits, Unsynced, fmt.Sprintf("%s allows 0: its controller cannot work it out (%s)", b.Name, words(c.Message))
-	}
 	if s.ExpectedPods <= 0 {
 		return Waits, Unsynced, b.Name + " allows 0: its controller counts no pods for it"
 	}

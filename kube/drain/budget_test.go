@@ -25,6 +25,7 @@ func TestBudgetDecidesAsTheServerDoes(t *testing.T) {
 	none := func(b *policyv1.PodDisruptionBudget) { b.Spec.Selector = nil }
 	everything := func(b *policyv1.PodDisruptionBudget) { b.Spec.Selector = &metav1.LabelSelector{} }
 	unseen := func(b *policyv1.PodDisruptionBudget) { b.Generation = 2 }
+	never := func(b *policyv1.PodDisruptionBudget) { b.Status.ObservedGeneration = 0 }
 	crowded := func(b *policyv1.PodDisruptionBudget) {
 		b.Status.DisruptedPods = map[string]metav1.Time{}
 		for i := range maxDisrupted + 1 {
@@ -50,6 +51,8 @@ func TestBudgetDecidesAsTheServerDoes(t *testing.T) {
 		"transient":               {nil, pdb("b", "cart", 0, 2, 2, 3), Waits, Transient, "b allows 0: 2 healthy, needs 2"},
 		"unsynced":                {nil, pdb("b", "cart", 1, 3, 2, 3, unseen), Waits, Unsynced, "has not looked at it yet"},
 		"sync failed":             {nil, pdb("b", "cart", 0, 0, 0, 0, syncFailed), Waits, Unsynced, "(found no controllers for pod)"},
+		"first sync failed":       {nil, pdb("b", "cart", 0, 0, 0, 0, syncFailed, never), Never, Unsynced, "(found no controllers for pod): waiting does not help"},
+		"sync failed since":       {nil, pdb("b", "cart", 0, 0, 0, 0, syncFailed, unseen), Waits, Unsynced, "(found no controllers for pod)"},
 		"no pods":                 {nil, pdb("b", "cart", 0, 0, 0, 0), Waits, Unsynced, "counts no pods"},
 		"negative":                {nil, pdb("b", "cart", -1, 0, 0, 0), Waits, Unsynced, "allows -1"},
 		"too many disrupted":      {nil, pdb("b", "cart", 1, 3, 2, 3, crowded), Waits, Unsynced, "remembers 2,001 evictions"},

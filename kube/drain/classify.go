@@ -101,7 +101,7 @@ func (j *judge) pod(pod *corev1.Pod) Pod {
 	controller := metav1.GetControllerOf(pod)
 	out := Pod{
 		Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID), Owner: j.owner(controller),
-		Grace: j.grace(pod), Fits: -1,
+		Grace: j.grace(pod), Fits: -1, Bound: bound(pod),
 	}
 	asks := requests(pod)
 	out.CPU, out.Memory = asks.Cpu().MilliValue(), asks.Memory().Value()
@@ -117,6 +117,16 @@ func (j *judge) pod(pod *corev1.Pod) Pod {
 		j.queue(&out, controller)
 	}
 	return out
+}
+
+// bound is when a pod came to its node. One whose maker has chosen the node may have no condition for that.
+func bound(pod *corev1.Pod) time.Time {
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue && !c.LastTransitionTime.IsZero() {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return pod.CreationTimestamp.Time
 }
 
 func (j *judge) owner(controller *metav1.OwnerReference) Owner {

@@ -244,3 +244,26 @@ func TestSilentNodeSaysSo(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+func TestPodIsBoundWhenItIsScheduledOrElseWhenItIsMade(t *testing.T) {
+	made := func(p *corev1.Pod) { p.CreationTimestamp = ago(time.Hour) }
+	scheduled := func(status corev1.ConditionStatus) podOption {
+		return func(p *corev1.Pod) {
+			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+				Type: corev1.PodScheduled, Status: status, LastTransitionTime: ago(time.Minute),
+			})
+		}
+	}
+	for name, c := range map[string]struct {
+		options []podOption
+		want    time.Time
+	}{
+		"scheduled":            {[]podOption{made, scheduled(corev1.ConditionTrue)}, now.Add(-time.Minute)},
+		"its maker has chosen": {[]podOption{made}, now.Add(-time.Hour)},
+		"not said to be":       {[]podOption{made, scheduled(corev1.ConditionFalse)}, now.Add(-time.Hour)},
+	} {
+		if got := only(t, oneNodeCluster(pod("shop/web-a", c.options...)), defaults).Bound; !got.Equal(c.want) {
+			t.Errorf("%s: bound at %v, want %v", name, got, c.want)
+		}
+	}
+}

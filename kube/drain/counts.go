@@ -88,5 +88,5 @@ func (p *Plan) allReady() bool {
 	return true
 }
 
-// last reports whether no node is left on which a pod could run.
-func (p *Plan) last() bool { return p.Total > 0 && p.Usable == 0 }
+// last reports whether no node is left on which a pod could run, or none for those that tolerate no taints.
+func (p *Plan) last() bool { return p.Total > 0 && (p.Usable == 0 || p.Open == 0 && p.OpenNow > 0) }

@@ -75,11 +75,11 @@ func refusal(pod *Pod, err error) string {
 		return name + ": it is gone, or another pod has its name"
 	}
 	if cause, ok := apierrors.StatusCause(err, policyv1.DisruptionBudgetCause); ok {
-		return name + ": " + words(cause.Message)
+		return name + ": " + whole(cause.Message)
 	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) && status.Status().Code != http.StatusTooManyRequests {
-		return name + ": " + strings.TrimRight(words(status.Status().Message), ".")
+		return name + ": " + strings.TrimRight(whole(status.Status().Message), ".")
 	}
-	return name + ": " + strings.TrimRight(words(kube.Explain(err).Sentence), ".")
+	return name + ": " + strings.TrimRight(whole(kube.Explain(err).Sentence), ".")
 }

@@ -90,9 +90,10 @@ func (f *facts) planned(node string) bool {
 const longest = 200
 
 // words makes text from the cluster fit to be shown.
-func words(s string) string {
-	return text.Cut(strings.Join(strings.Fields(text.Clean(s)), " "), longest, "...")
-}
+func words(s string) string { return text.Cut(whole(s), longest, "...") }
+
+// whole does so and cuts nothing: what the server says of an eviction may tell at its end what there is to be done.
+func whole(s string) string { return strings.Join(strings.Fields(text.Clean(s)), " ") }
 
 func ready(pod *corev1.Pod) bool {
 	c := readyCondition(pod)

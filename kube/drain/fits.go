@@ -117,9 +117,9 @@ func (s *seats) fits(pod *corev1.Pod, requests corev1.ResourceList) (int, string
 	}
 	against := maps.Clone(g.against)
 	for o, count := range map[obstacle]int{
-		{"no other node has " + cores(cpu) + " free", "without " + cores(cpu) + " free"}:       noCPU,
-		{"no other node has " + quantity(mem) + " free", "without " + quantity(mem) + " free"}: noMem,
-		{"all others have as many pods as they may have", "full of pods"}:                      noSlot,
+		{"no other node has " + text.Cores(cpu) + " free", "without " + text.Cores(cpu) + " free"}: noCPU,
+		{"no other node has " + quantity(mem) + " free", "without " + quantity(mem) + " free"}:     noMem,
+		{"all others have as many pods as they may have", "full of pods"}:                          noSlot,
 	} {
 		if count > 0 {
 			against[o] = count
@@ -317,6 +317,12 @@ func (p *Plan) remain(f *facts, s *seats) {
 		if ok {
 			p.UsableNow++
 		}
+		if open := ok && !slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool { return keepsAway(&t) }); open {
+			p.OpenNow++
+			if !planned {
+				p.Open++
+			}
+		}
 		if !planned && !ok && len(p.Others) < maxOthers {
 			p.Others = append(p.Others, n.Name+" is "+unusable(n))
 		}
@@ -341,28 +347,3 @@ func unusable(n *corev1.Node) string {
 
 // quantity writes bytes as a manifest would: 24Gi, 1536Mi.
 func quantity(bytes int64) string { return resource.NewQuantity(bytes, resource.BinarySI).String() }
-
-// cores writes CPU in words: "6.1 cores", "1 core", "250m CPU".
-func cores(milli int64) string {
-	switch {
-	case milli == 1000:
-		return "1 core"
-	case milli < 1000:
-		return fmt.Sprintf("%dm CPU", milli)
-	case milli < 100_000 && milli%1000 >= 100:
-		return fmt.Sprintf("%d.%d cores", milli/1000, milli%1000/100)
-	}
-	return text.Count(int(milli/1000)) + " cores"
-}
-
-// gib writes an amount of memory that somebody has to grasp: "22 GiB", "1,960 GiB", "512 MiB".
-func gib(bytes int64) string {
-	const mi, gi = 1 << 20, 1 << 30
-	switch {
-	case bytes < gi:
-		return fmt.Sprintf("%d MiB", bytes/mi)
-	case bytes < 10*gi && bytes%gi*10/gi > 0:
-		return fmt.Sprintf("%d.%d GiB", bytes/gi, bytes%gi*10/gi)
-	}
-	return text.Count(int(bytes/gi)) + " GiB"
-}

@@ -25,6 +25,8 @@ func (k *Kind) Needs() []action.Need {
 		{Verb: "patch", Resource: "nodes"},
 		{Verb: "create", Resource: "pods", Subresource: "eviction"},
 		{Verb: "list", Resource: "pods"},
+		{Verb: "watch", Resource: "pods"},
+		{Verb: "get", Resource: "nodes"},
 	}
 }
 

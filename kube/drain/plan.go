@@ -40,14 +40,15 @@ type Pod struct {
 	Lost     []Volume      `json:"lost,omitempty"`    // emptyDir volumes, whose data goes with it
 	Unowned  bool          `json:"unowned,omitempty"` // nobody makes it again
 	Finished bool          `json:"finished,omitempty"`
-	Down     bool          `json:"down,omitempty"`  // its owner is left without a ready pod until a new one is
-	Grace    time.Duration `json:"grace"`           // that the kubelet gives it
-	After    string        `json:"after,omitempty"` // the pod of the same StatefulSet that goes before it
+	Down     bool          `json:"down,omitempty"`   // its owner is left without a ready pod until a new one is
+	Grace    time.Duration `json:"graceNanoseconds"` // that the kubelet gives it
+	After    string        `json:"after,omitempty"`  // the pod of the same StatefulSet that goes before it
 
-	Fits    int    `json:"fits"`              // other nodes on which it could run now; -1: not known, or it does not come back
-	Nowhere string `json:"nowhere,omitempty"` // why Fits is 0: "no other node has disktype=nvme"
-	CPU     int64  `json:"cpu"`               // requests, millicores
-	Memory  int64  `json:"memory"`            // requests, bytes
+	Bound   time.Time `json:"bound,omitzero"`    // to its node, by the clock of the server, to a second
+	Fits    int       `json:"fits"`              // other nodes on which it could run now; -1: not known, or it does not come back
+	Nowhere string    `json:"nowhere,omitempty"` // why Fits is 0: "no other node has disktype=nvme"
+	CPU     int64     `json:"cpuMillicores"`     // requests, millicores
+	Memory  int64     `json:"memoryBytes"`       // requests, bytes
 }
 
 // Ref names the pod for good.
@@ -106,7 +107,7 @@ type Node struct {
 	Version      string        `json:"version,omitempty"`
 	Zone         string        `json:"zone,omitempty"`
 	Address      string        `json:"address,omitempty"`
-	For          time.Duration `json:"for"`                // in this status
+	For          time.Duration `json:"forNanoseconds"`     // in this status
 	Silent       bool          `json:"silent,omitempty"`   // not Ready, because the kubelet does not report at all
 	Problems     []string      `json:"problems,omitempty"` // other conditions: "DiskPressure 23m"
 	Pods         []Pod         `json:"pods"`
@@ -122,15 +123,17 @@ type Plan struct {
 
 	// What remains when all of it has been drained.
 	Total     int      `json:"nodesTotal"`
-	Usable    int      `json:"nodesUsable"`      // Ready and schedulable, after
-	UsableNow int      `json:"nodesUsableNow"`   // before
-	Others    []string `json:"otherNodesNotOK"`  // other nodes that are not usable, at most ten: "worker-31 is cordoned"
-	FreeKnown bool     `json:"freeKnown"`        // the next two could be computed
-	FreeCPU   int64    `json:"freeCPU"`          // on the nodes that remain: allocatable less requests, millicores
-	FreeMem   int64    `json:"freeMemory"`       // bytes
-	Unknown   []string `json:"unknown"`          // what could not be read, as sentences: "budgets: you may not list …"
-	DryRun    []string `json:"dryRun,omitempty"` // what the server's dry run refused, as sentences
-	Tested    bool     `json:"tested"`           // the server's dry run was asked
+	Usable    int      `json:"nodesUsable"`       // Ready and schedulable, after
+	UsableNow int      `json:"nodesUsableNow"`    // before
+	Open      int      `json:"nodesOpen"`         // of those usable after, without a taint that keeps ordinary pods away
+	OpenNow   int      `json:"nodesOpenNow"`      // before
+	Others    []string `json:"otherNodesNotOK"`   // other nodes that are not usable, at most ten: "worker-31 is cordoned"
+	FreeKnown bool     `json:"freeKnown"`         // the next two could be computed
+	FreeCPU   int64    `json:"freeCPUMillicores"` // on the nodes that remain: allocatable less requests, millicores
+	FreeMem   int64    `json:"freeMemoryBytes"`   // bytes
+	Unknown   []string `json:"unknown"`           // what could not be read, as sentences: "budgets: you may not list …"
+	DryRun    []string `json:"dryRun,omitempty"`  // what the server's dry run refused, as sentences
+	Tested    bool     `json:"tested"`            // the server's dry run was asked
 
 	Settings Settings `json:"options"`
 }
@@ -143,7 +146,7 @@ type Settings struct {
 	Late     bool          `json:"evictLateArrivals"` // pods that were bound before the cordon was, and lose nothing
 	Hanging  bool          `json:"waitForHanging"`    // on a node that is silent, wait for pods that nobody can confirm
 	DryRun   bool          `json:"dryRun"`            // ask the server first whether it would let each pod go
-	Grace    time.Duration `json:"grace"`             // 0: each pod's own
+	Grace    time.Duration `json:"graceNanoseconds"`  // 0: each pod's own
 	Together int           `json:"nodesTogether"`     // nodes that are drained at the same time, 1 or more
 }
 

@@ -2,6 +2,7 @@ package drain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -25,10 +26,16 @@ const (
 	page      = 500              // objects of one answer
 )
 
+// What Read says of a node that is not the one that was meant.
+var (
+	ErrNoNode   = errors.New("does not exist")
+	ErrReplaced = errors.New("was replaced by another of that name")
+)
+
 // Read makes the plan of a drain from what the server says now: the nodes, their pods, the budgets, owners, namespaces and
 // volumes of those, and all nodes; only the loads of other nodes are those of c.Moment. It changes nothing. What may not be
 // read, but for the nodes and their pods, is a sentence in Plan.Unknown. A ref without a UID is the node of that name; with
-// one, another node of that name is an error.
+// one, another node of that name is ErrReplaced; that there is none is ErrNoNode.
 func Read(ctx context.Context, c *kube.Cluster, refs []kube.Ref, s Settings) (*Plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
@@ -125,14 +132,14 @@ func (r *reader) readNode(ctx context.Context, ref kube.Ref) (*nodeFacts, error)
 	node, err := r.client.CoreV1().Nodes().Get(ctx, ref.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err) && ref.UID == "":
-		return nil, fmt.Errorf("there is no node %q", words(ref.Name))
+		return nil, fmt.Errorf("node %q %w", words(ref.Name), ErrNoNode)
 	case apierrors.IsNotFound(err):
-		return nil, fmt.Errorf("node %s does not exist any more, nothing was done", words(ref.Name))
+		return nil, fmt.Errorf("node %s %w any more, nothing was done", words(ref.Name), ErrNoNode)
 	case err != nil:
 		return nil, fmt.Errorf("read node %s: %w", ref.Name, err)
 	case ref.UID != "" && ref.UID != string(node.UID):
-		return nil, fmt.Errorf("node %s was replaced by another of that name %s ago, nothing was done",
-			words(ref.Name), text.Age(time.Now(), node.CreationTimestamp.Time))
+		return nil, fmt.Errorf("node %s %w %s ago, nothing was done",
+			words(ref.Name), ErrReplaced, text.Age(time.Now(), node.CreationTimestamp.Time))
 	}
 	out := &nodeFacts{node: node}
 	out.version, err = pages(func(o metav1.ListOptions) (metav1.ListInterface, error) {

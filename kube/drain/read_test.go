@@ -103,14 +103,15 @@ func TestNodeThatIsNotTheOneThatWasMeantIsLeftAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		ref  kube.Ref
 		want string
+		is   error
 	}{
-		"replaced": {kube.Ref{Name: "worker-1", UID: "another"}, "node worker-1 was replaced by another of that name"},
-		"gone":     {kube.Ref{Name: "worker-9", UID: "x"}, "node worker-9 does not exist any more, nothing was done"},
-		"never":    {kube.Ref{Name: "worker-9\x1b[2J"}, `there is no node "worker-9"`},
+		"replaced": {kube.Ref{Name: "worker-1", UID: "another"}, "node worker-1 was replaced by another of that name", ErrReplaced},
+		"gone":     {kube.Ref{Name: "worker-9", UID: "x"}, "node worker-9 does not exist any more, nothing was done", ErrNoNode},
+		"never":    {kube.Ref{Name: "worker-9\x1b[2J"}, `node "worker-9" does not exist`, ErrNoNode},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read(t.Context(), connected(server()), []kube.Ref{c.ref}, defaults)
-			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			if !errors.Is(err, c.is) || !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -265,7 +266,7 @@ func TestDryRunIsOneAndSaysWhatTheServerRefuses(t *testing.T) {
 		"cart-1": {Status: metav1.StatusFailure, Reason: metav1.StatusReasonTooManyRequests, Code: http.StatusTooManyRequests, Message: "Cannot evict pod",
 			Details: &metav1.StatusDetails{RetryAfterSeconds: 10, Causes: []metav1.StatusCause{{Type: policyv1.DisruptionBudgetCause, Message: "The disruption budget cart-pdb needs 2 healthy pods and has 2 currently"}}}},
 		"web-a": {Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden,
-			Message: "admission webhook denied: \x1b]52;c;ZXZpbA==\x07\x1b[2Jnot \u202etoday."},
+			Message: "admission webhook denied: \x1b]52;c;ZXZpbA==\x07\x1b[2Jnot \u202etoday, " + strings.Repeat("and not tomorrow, ", 20) + "ask team database."},
 		"gone": {Status: metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound},
 	}
 	asked := &evictions{answer: func(name string) *metav1.Status { return answers[name] }}
@@ -284,7 +285,7 @@ func TestDryRunIsOneAndSaysWhatTheServerRefuses(t *testing.T) {
 	want := []string{
 		"shop/cart-1: The disruption budget cart-pdb needs 2 healthy pods and has 2 currently",
 		"shop/gone: it is gone, or another pod has its name",
-		"shop/web-a: admission webhook denied: not \ufffdtoday",
+		"shop/web-a: admission webhook denied: not \ufffdtoday, " + strings.Repeat("and not tomorrow, ", 20) + "ask team database",
 	}
 	if !slices.Equal(plan.DryRun, want) || !plan.Tested {
 		t.Errorf("%q", plan.DryRun)

@@ -37,12 +37,17 @@ func (k *Kind) Rest(ctx context.Context, c *kube.Cluster, t action.Target, o act
 		if err != nil {
 			return nil, err
 		}
-		n := &plan.Nodes[0]
+		n, left := &plan.Nodes[0], 0
 		for i := range n.Pods {
 			if p := &n.Pods[i]; p.Fate.Goes() || p.Fate == Needs {
-				rest.Left++
+				left++
 			}
 		}
+		if left == 0 {
+			continue
+		}
+		rest.Left += left
+		rest.Refs = append(rest.Refs, ref)
 		now = append(now, describe(n, len(t.Refs) > 1))
 	}
 	if rest.Left == 0 {

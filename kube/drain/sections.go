@@ -23,7 +23,7 @@ func (p *Plan) sections(c counts) []action.Section {
 		{Title: "will wait", Rows: append(p.waiting(), p.homeless()...)},
 		p.table(c),
 		{Title: fmt.Sprintf("%d already leaving", c.leaving), Note: "asked before, by somebody else", Rows: p.fated(Leaving, kube.Notice)},
-		{Title: verb(c.stays, "pod stays", "pods stay"), Note: p.stayers(), Rows: p.staying(), Folded: true},
+		{Title: verb(c.stays, "pod stays", "pods stay"), Note: p.stayers(), Rows: p.staying()},
 		{Title: "not known", Rows: lines(p.Unknown, kube.Warning)},
 		{Title: "the server's dry run", Note: "it reserves nothing", Rows: p.tested(c)},
 	}

@@ -18,9 +18,9 @@ func (p *Plan) sheet(contextName string, t action.Target, o action.Options) *act
 		Action: action.Drain, Target: t, Options: o, Made: p.Made, Tier: p.tier(c),
 		Headline: p.headline(c), Facts: p.facts(c), Sections: p.sections(c), Toggles: p.toggles(),
 		Kubectl: []string{p.kubectl(contextName)},
-		Gate:    p.gate(c), Foot: p.foot(c), Word: p.Nodes[0].Name,
-		Refusals: p.refusals(), Undo: "uncordon " + p.names() + "; pods that have left do not come back by themselves",
-		Details: p.details(c),
+		Gate:    p.gate(c), Foot: p.foot(c), Word: p.word(),
+		Refusals: p.refusals(),
+		Details:  p.details(c),
 	}
 }
 
@@ -134,7 +134,7 @@ func (p *Plan) facts(c counts) []action.Fact {
 	}
 	for i := range p.Nodes {
 		if n := &p.Nodes[i]; n.Cordoned {
-			out = append(out, action.Fact{Name: "note", Text: n.Name + " is cordoned already, by somebody else or by an earlier drain"})
+			out = append(out, action.Fact{Name: "note", Text: n.Name + " is cordoned already"})
 		}
 	}
 	return out
@@ -177,12 +177,12 @@ func (p *Plan) after() action.Fact {
 
 // room compares what those that come back ask for with what is free.
 func (p *Plan) room(c counts) action.Fact {
-	f := action.Fact{Name: "room", Text: fmt.Sprintf("they ask for %s and %s", cores(c.cpu), gib(c.mem))}
+	f := action.Fact{Name: "room", Text: fmt.Sprintf("they ask for %s and %s", text.Cores(c.cpu), text.GiB(c.mem))}
 	if !p.FreeKnown {
 		f.Text += "; what is free on the other nodes is not known"
 		return f
 	}
-	f.Text += fmt.Sprintf("; free elsewhere: %s, %s", cores(p.FreeCPU), gib(p.FreeMem))
+	f.Text += fmt.Sprintf("; free elsewhere: %s, %s", text.Cores(p.FreeCPU), text.GiB(p.FreeMem))
 	if c.cpu > p.FreeCPU || c.mem > p.FreeMem {
 		f.Text += ": that is too little"
 		f.Severity = kube.Warning
@@ -323,36 +323,21 @@ func (p *Plan) refusals() []string {
 
 // kubectl is the nearest command: it evicts all at once, and knows neither order nor late arrivals.
 func (p *Plan) kubectl(contextName string) string {
-	parts := []string{"kubectl"}
-	if contextName != "" {
-		parts = append(parts, "--context", quote(text.Clean(contextName)))
-	}
-	parts = append(parts, "drain")
+	words := []string{"drain"}
 	for i := range p.Nodes {
-		parts = append(parts, quote(p.Nodes[i].Name))
+		words = append(words, p.Nodes[i].Name)
 	}
-	parts = append(parts, "--ignore-daemonsets")
+	words = append(words, "--ignore-daemonsets")
 	if p.Settings.EmptyDir {
-		parts = append(parts, "--delete-emptydir-data")
+		words = append(words, "--delete-emptydir-data")
 	}
 	if p.Settings.Unowned {
-		parts = append(parts, "--force")
+		words = append(words, "--force")
 	}
 	if g := p.Settings.Grace; g > 0 {
-		parts = append(parts, fmt.Sprintf("--grace-period=%d", int(g/time.Second)))
+		words = append(words, fmt.Sprintf("--grace-period=%d", int(g/time.Second)))
 	}
-	return strings.Join(parts, " ")
-}
-
-// plain are the characters that no shell gives a meaning.
-const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@,+=%"
-
-// quote makes one word of a shell command.
-func quote(s string) string {
-	if s != "" && strings.Trim(s, plain) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return action.Kubectl(contextName, words...)
 }
 
 // details are what the audit log keeps of the plan.
@@ -375,4 +360,12 @@ func (p *Plan) details(c counts) map[string]any {
 			"loseEmptyDir": c.lose, "unowned": c.gone, "finished": c.finished,
 		},
 	}
+}
+
+// word is what is typed to confirm: the name of the node, or how many there are.
+func (p *Plan) word() string {
+	if len(p.Nodes) > 1 {
+		return fmt.Sprintf("%d nodes", len(p.Nodes))
+	}
+	return p.Nodes[0].Name
 }

@@ -266,7 +266,7 @@ func TestSeveralNodesShareOneSheet(t *testing.T) {
 		"2 nodes: worker-1, worker-2. Of 2 pods 2 leave, 0 stay, 0 wait.\n",
 		"node   worker-1: Ready, v1.36.3, zone 1b. Of 1 pod 1 leaves, 0 stay, 0 wait.\n",
 		"but    two nodes at once: less room, budgets are shared!!\n", "POD | NODE | OWNER | FITS ON | NOTE\n", "shop/b | worker-2 | ",
-		"[2] nodes at the same time\n", "drain worker-1 worker-2 --ignore", "> evict 2 pods from 2 nodes | 2 pods leave | worker-1 |",
+		"[2] nodes at the same time\n", "drain worker-1 worker-2 --ignore", "> evict 2 pods from 2 nodes | 2 pods leave | 2 nodes |",
 		"note   worker-2 is cordoned already",
 	} {
 		if !strings.Contains(got, line) {

@@ -2,8 +2,10 @@ package evict
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +30,7 @@ const (
 	denied              // for good: no permission, an admission webhook, two budgets
 	conflicting         // not done: another pod has the name, or something else was in the way
 	unclear             // whether it has been done must be found out
+	unreached           // there was no connection: nothing was sent
 	unsent              // the run was over before anything was sent
 )
 
@@ -40,6 +43,7 @@ type answer struct {
 	cause   string        // of refused: what the server says of the budget; sanitised
 	after   time.Duration // the server asks to be left alone for so long, 0 if it does not say
 	slow    bool          // of refused: the budget does not come right soon
+	shut    bool          // of unreached: nobody listens where the server should be
 }
 
 // longestSaid bounds what is quoted, in columns.
@@ -57,7 +61,11 @@ func judge(err error, pod string) answer {
 	}
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
-		return answer{verdict: unclear, said: quote(kube.Explain(err).Sentence)}
+		a := answer{verdict: unclear, said: quote(kube.Explain(err).Sentence)}
+		if neverSent(err) {
+			a.verdict, a.shut = unreached, errors.Is(err, syscall.ECONNREFUSED)
+		}
+		return a
 	}
 	s := status.Status()
 	details := s.Details
@@ -96,6 +104,18 @@ func judge(err error, pod string) answer {
 	}
 	return a
 }
+
+// neverSent reports whether an error proves that nothing has reached the server: there was no connection to send it on.
+// Whatever net/http repeats on a new connection has not been processed on the old one (Request.isReplayable, and
+// canRetryError of its HTTP/2: a POST is not replayed).
+func neverSent(err error) bool {
+	op, isOp := errors.AsType[*net.OpError](err)
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	return isOp && op.Op == "dial" || isDNS && dns.IsNotFound || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// fails reports whether the server, or somebody for it, could not do what was asked: not because of what it was.
+func (a answer) fails() bool { return a.verdict == unclear && a.code >= http.StatusInternalServerError }
 
 // forbidden tells the kinds of 403 apart.
 func (a *answer) forbidden(err error, details *metav1.StatusDetails, cause string, byBudget bool) {

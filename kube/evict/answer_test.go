@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"syscall"
@@ -90,7 +91,10 @@ func TestEveryAnswerHasItsVerdict(t *testing.T) {
 		{"unavailable", apierrors.NewServiceUnavailable("x"), answer{verdict: unclear, code: 503}},
 		{"too late", apierrors.NewTimeoutError("x", 10), answer{verdict: unclear, code: 504, after: 10 * time.Second}},
 		{"request timeout", status(408, "x"), answer{verdict: unclear, code: 408}},
-		{"refused connection", &url.Error{Op: "Post", URL: "http://x", Err: syscall.ECONNREFUSED}, answer{verdict: unclear}},
+		{"refused connection", &url.Error{Op: "Post", URL: "http://x", Err: syscall.ECONNREFUSED}, answer{verdict: unreached, shut: true}},
+		{"no route", &url.Error{Op: "Post", URL: "http://x", Err: &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}}, answer{verdict: unreached}},
+		{"no such host", &url.Error{Op: "Post", URL: "http://x", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}, answer{verdict: unreached}},
+		{"broken while it was read", &url.Error{Op: "Post", URL: "http://x", Err: &net.OpError{Op: "read", Err: syscall.ECONNRESET}}, answer{verdict: unclear}},
 		{"no answer in time", fmt.Errorf("x: %w", context.DeadlineExceeded), answer{verdict: unclear}},
 		{"broken connection", fmt.Errorf("x: %w", syscall.ECONNRESET), answer{verdict: unclear}},
 	} {

@@ -36,15 +36,15 @@ func (r *run) askPods(ctx context.Context, now time.Time) {
 			r.lookAt(ctx, p, now)
 			continue
 		}
-		if r.progress.Paused() || r.open >= mostAtOnce {
+		if r.progress.Paused() || r.open >= mostAtOnce || p.node.closed != "" {
 			continue // a pod that only needs a look may follow
 		}
 		if now.Before(p.again) {
 			r.wake(p.again)
 			continue
 		}
-		if r.holder(p) == nil && p.budget.lets(p, now, r.wake) {
-			r.ask(ctx, p, now)
+		if r.holder(p) == nil && p.budget.lets(p, now, r.wake) && r.away.lets(now, r.wake) && r.failing.lets(now, r.wake) {
+			r.ask(p, now)
 		}
 	}
 }
@@ -68,8 +68,10 @@ func (r *run) inOrder() []*pod {
 }
 
 // ask sends an eviction.
-func (r *run) ask(ctx context.Context, p *pod, now time.Time) {
+func (r *run) ask(p *pod, now time.Time) {
 	p.tries++
+	r.away.asks(p)
+	r.failing.asks(p)
 	p.asked, p.posting, p.nudged = now, true, false
 	if p.state == action.StepWaits {
 		p.to(action.StepAsking, now)
@@ -77,10 +79,12 @@ func (r *run) ask(ctx context.Context, p *pod, now time.Time) {
 	b := p.budget
 	b.taken(p, now)
 	r.open++
-	r.beside(ctx, "eviction", func(ctx context.Context) func(time.Time) {
+	r.beside(r.sending, "eviction", func(ctx context.Context) func(time.Time) {
 		a := answer{verdict: unsent}
 		if ctx.Err() == nil {
-			a = judge(r.post(ctx, p), p.Name)
+			if err := r.post(ctx, p); !r.sending.refused(err) {
+				a = judge(err, p.Name)
+			}
 		}
 		return func(now time.Time) {
 			r.open--
@@ -109,12 +113,17 @@ func (r *run) post(ctx context.Context, p *pod) error {
 
 // answered takes in the answer to an eviction.
 func (r *run) answered(p *pod, a answer, now time.Time) {
+	if a.verdict == unsent {
+		p.tries--
+		return
+	}
 	r.count(a)
+	r.heldBy(p, a, now)
 	if a.verdict == accepted {
 		p.acceptedAt = now
 		p.budget.allowed()
 	}
-	if p.state.Ended() || p.going() || a.verdict == unsent {
+	if p.state.Ended() || p.going() {
 		return // the server has said more meanwhile
 	}
 	p.last = a
@@ -139,15 +148,32 @@ func (r *run) answered(p *pod, a answer, now time.Time) {
 		p.to(action.StepBlocked, now)
 	case denied:
 		p.end(action.StepFailed, "", now)
-	case busy, unknownUser, unclear, conflicting, unsent:
+	case busy, unknownUser, unclear, unreached, conflicting:
 		p.failures++
 		p.unsure = a.verdict == unclear || a.verdict == conflicting
 		p.again = now.Add(max(a.after, backoff(p.failures, retryMost)))
-		if p.unsure {
-			p.again = now // to be looked at, not to be asked
+		if p.unsure || a.verdict == unreached {
+			p.again = now // to be looked at, not to be asked; or held back with all the others
 		}
 		p.to(action.StepRetrying, now)
 	}
+}
+
+// heldBy takes in what an answer to an eviction says of the server, and so of all pods.
+func (r *run) heldBy(p *pod, a answer, now time.Time) {
+	switch {
+	case a.code == 0:
+		r.away.fails(p, a.said, now)
+		if r.failing.probe == p {
+			r.failing.probe = nil
+		}
+		return
+	case a.fails():
+		r.failing.fails(p, a.said, now)
+	default:
+		r.failing.works()
+	}
+	r.away.works()
 }
 
 func (r *run) count(a answer) {
@@ -164,7 +190,7 @@ func (r *run) count(a answer) {
 		r.counts.failed++
 	case unclear:
 		r.counts.unclear++
-	case absent, conflicting, unsent:
+	case absent, conflicting, unreached, unsent:
 	}
 }
 
@@ -174,6 +200,10 @@ func (r *run) lookAt(ctx context.Context, p *pod, now time.Time) {
 		r.wake(p.again)
 		return
 	}
+	if !r.away.lets(now, r.wake) {
+		return
+	}
+	r.away.asks(p)
 	p.looking = true
 	r.beside(ctx, "look at pod", func(ctx context.Context) func(time.Time) {
 		o, err := r.read(ctx, p)
@@ -194,21 +224,24 @@ func (r *run) read(ctx context.Context, p *pod) (*corev1.Pod, error) {
 
 // looked takes in a pod that was read because it was not known what has become of it.
 func (r *run) looked(p *pod, o *corev1.Pod, err error, now time.Time) {
+	a := judge(err, p.Name)
+	if a.code == 0 {
+		r.away.fails(p, a.said, now)
+	} else {
+		r.away.works()
+	}
 	switch {
 	case p.state.Ended():
-	case judge(err, p.Name).verdict == absent:
+	case a.verdict == absent:
 		p.left("", now)
+	case err != nil && a.code == 0:
+		if p.silence.IsZero() {
+			p.silence = now
+		}
+		p.again = now // it is held back with all the others
 	case err != nil:
 		p.blind++
-		a := judge(err, p.Name)
-		most := retryMost
-		if a.code == 0 {
-			most = retryMostAway
-			if p.silence.IsZero() {
-				p.silence = now
-			}
-		}
-		p.again = now.Add(max(a.after, backoff(p.blind, most)))
+		p.again = now.Add(max(a.after, backoff(p.blind, retryMost)))
 	case string(o.UID) != p.UID:
 		p.left("another pod has taken its name", now)
 	case o.DeletionTimestamp != nil:
@@ -221,5 +254,8 @@ func (r *run) looked(p *pod, o *corev1.Pod, err error, now time.Time) {
 	default: // it has not happened
 		p.unsure, p.silence, p.blind = false, time.Time{}, 0
 		p.again = now.Add(max(p.last.after, backoff(p.failures, retryMost)))
+		if r.failing.on() {
+			p.again = now // likewise
+		}
 	}
 }

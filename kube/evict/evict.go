@@ -27,10 +27,13 @@ type Cordon func(ctx context.Context, c *kube.Cluster, node kube.Ref, on bool) (
 type Reread func(ctx context.Context, c *kube.Cluster, nodes []kube.Ref, s drain.Settings) (*drain.Plan, error)
 
 const (
-	mostAtOnce = 10                    // requests for evictions that are under way, over all nodes
-	lastWords  = 40 * time.Millisecond // so long is waited for answers that are on their way, and for goroutines, at the end
-	glance     = time.Second           // between two looks at the cached rows
-	rounds     = 5                     // looks for pods that came after the plan
+	mostAtOnce = 10          // requests for evictions that are under way, over all nodes
+	glance     = time.Second // between two looks at the cached rows
+	rounds     = 5           // looks for pods that came after the plan
+
+	// A run that is cut off ends within 100 ms.
+	lastWords = 60 * time.Millisecond // so long is waited for answers that are on their way
+	farewell  = 10 * time.Millisecond // and so long for those that are not, and for goroutines, once they have been aborted
 )
 
 // work is a plan that may be carried out, once.
@@ -48,6 +51,7 @@ type run struct {
 	*work
 	cluster  *kube.Cluster
 	progress *action.Progress
+	sending  outliving // of requests that change something
 	began    time.Time
 	learnt   chan func(now time.Time) // what other goroutines have learnt: to be taken in
 	over     chan struct{}            // closed when nobody takes it in any more
@@ -61,6 +65,8 @@ type run struct {
 	families map[familyKey][]*pod    // of gentle drains: the pods of one StatefulSet, in the order in which they go
 	places   int                     // steps so far
 	open     int                     // requests under way that change something
+	away     hold                    // while the server does not answer
+	failing  hold                    // while it answers everybody with an error
 	alarm    time.Time               // when to look again, zero for when there is news
 	new      *replacements
 	told     map[string]action.Step // as they were reported last, by UID
@@ -76,14 +82,19 @@ type counts struct{ accepted, refused, putOff, failed, unclear int }
 func (w *work) Run(ctx context.Context, c *kube.Cluster, p *action.Progress) action.Result {
 	r := w.begin(c, p)
 	watching, stop := context.WithCancel(ctx) // ends the watches with the run
+	sending, abort := outlive(watching)
+	r.sending = sending
 	defer func() {
 		stop()
+		abort()
 		close(r.over)
 		r.leaveNobody()
 	}()
 	r.loop(watching)
 	if r.cut = !r.ended(); r.cut {
-		r.hear()
+		r.hear(lastWords)
+		abort()
+		r.hear(farewell)
 		r.cutOff(time.Now())
 	}
 	r.new.match(r.pods)
@@ -130,6 +141,7 @@ func (w *work) begin(c *kube.Cluster, p *action.Progress) *run {
 		learnt: make(chan func(time.Time)), over: make(chan struct{}),
 		byUID: map[string]*pod{}, budgets: map[budgetKey]*budget{}, watched: map[string]*budgetWatch{},
 		families: map[familyKey][]*pod{}, told: map[string]action.Step{}, new: watchReplacements(c),
+		away: hold{enough: 1, most: retryMostAway}, failing: hold{enough: failsAlike, most: retryMost},
 	}
 	for i := range w.plan.Nodes {
 		n := &node{Node: &w.plan.Nodes[i], place: r.places, state: action.StepWaits, since: r.began}
@@ -152,7 +164,7 @@ func (r *run) add(n *node, planned drain.Pod, now time.Time) *pod {
 	case p.Fate == drain.Stays:
 		p.end(action.StepStays, firstOf(p.Why, p.Owner.Kind), now)
 	case p.Fate == drain.Needs:
-		p.end(action.StepLeft, "needs "+firstOf(p.Option, p.Why, "an option"), now)
+		p.end(action.StepLeft, p.needs(), now)
 	case p.Fate == drain.Leaving:
 	case p.Fate.Goes():
 		if len(p.Budgets) == 1 {
@@ -200,7 +212,9 @@ func (r *run) loop(ctx context.Context) {
 func (r *run) advance(ctx context.Context, now time.Time) {
 	r.alarm = time.Time{}
 	r.skip(now)
-	r.cordonAll(ctx)
+	r.cordonAll()
+	r.lookAtNodes(ctx, now)
+	r.leaveClosed(now)
 	r.openNodes(ctx, now)
 	r.askPods(ctx, now)
 	r.askWhetherBack(ctx, now)
@@ -246,7 +260,7 @@ func (r *run) leaveNobody() {
 		defer close(gone)
 		r.working.Wait()
 	})
-	enough := time.NewTimer(lastWords)
+	enough := time.NewTimer(farewell)
 	defer enough.Stop()
 	select {
 	case <-gone:
@@ -263,8 +277,8 @@ func (r *run) tell(take func(time.Time)) {
 }
 
 // hear takes in the answers that are on their way when the run is cut off, so that no more is unknown than need be.
-func (r *run) hear() {
-	enough := time.NewTimer(lastWords)
+func (r *run) hear(most time.Duration) {
+	enough := time.NewTimer(most)
 	defer enough.Stop()
 	for r.open > 0 {
 		select {

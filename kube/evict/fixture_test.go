@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -62,6 +63,9 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) close() {
 	b.stop(errStopped)
+	if b.planned != nil && !b.began.IsZero() {
+		<-b.done
+	}
 	synctest.Wait()
 }
 
@@ -72,8 +76,13 @@ func (b *bench) read(ctx context.Context, c *kube.Cluster, refs []kube.Ref, s dr
 	p := &drain.Plan{Context: "prod", Made: time.Now(), Settings: s}
 	for _, ref := range refs {
 		node, err := c.Client().CoreV1().Nodes().Get(ctx, ref.Name, metav1.GetOptions{})
-		if err != nil {
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil, fmt.Errorf("node %s %w", ref.Name, drain.ErrNoNode)
+		case err != nil:
 			return nil, fmt.Errorf("read node %s: %w", ref.Name, err)
+		case string(node.UID) != ref.UID:
+			return nil, fmt.Errorf("node %s %w", ref.Name, drain.ErrReplaced)
 		}
 		pods, err := c.Client().CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + ref.Name})
 		if err != nil {
@@ -89,7 +98,7 @@ func (b *bench) read(ctx context.Context, c *kube.Cluster, refs []kube.Ref, s dr
 }
 
 func fate(o *corev1.Pod, s drain.Settings) drain.Pod {
-	p := drain.Pod{Namespace: o.Namespace, Name: o.Name, UID: string(o.UID), Fate: drain.Evict, Grace: 30 * time.Second}
+	p := drain.Pod{Namespace: o.Namespace, Name: o.Name, UID: string(o.UID), Fate: drain.Evict, Grace: 30 * time.Second, Bound: o.CreationTimestamp.Time}
 	if refs := o.OwnerReferences; len(refs) > 0 {
 		p.Owner = drain.Owner{Kind: refs[0].Kind, Name: refs[0].Name, Controller: string(refs[0].UID)}
 	} else {

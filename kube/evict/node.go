@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"ktriage/kube"
@@ -43,11 +42,13 @@ type node struct {
 	said    string                 // why
 	stop    context.CancelFunc
 
-	rounds    int // looks for pods that came after the plan
-	failures  int
-	rereading bool
-	again     time.Time // when that is tried again
-	looked    bool      // nothing new was there
+	standing look   // whether it is there, and cordoned
+	closed   string // why nothing more is asked of its pods, "" while that goes on
+	vanished bool   // closed, because it does not exist any more
+
+	reading look // of what is on it
+	rounds  int  // looks for pods that came after the plan
+	looked  bool // nothing new was there
 }
 
 func (n *node) ref() kube.Ref { return kube.Ref{Kind: kube.Nodes, Name: n.Name, UID: n.UID} }
@@ -67,7 +68,7 @@ func (n *node) end(state action.StepState, note string, now time.Time) {
 func (n *node) known() bool { return n.there != nil && n.silence.IsZero() }
 
 // cordonAll cordons every node, before any pod is asked to leave: pods of the first would only move on to the next.
-func (r *run) cordonAll(ctx context.Context) {
+func (r *run) cordonAll() {
 	for _, n := range r.nodes {
 		if n.state != action.StepWaits || r.open >= mostAtOnce || r.progress.Paused() {
 			continue
@@ -75,8 +76,11 @@ func (r *run) cordonAll(ctx context.Context) {
 		n.cordoning = true
 		n.to(action.StepAsking, time.Now())
 		r.open++
-		r.beside(ctx, "cordon", func(ctx context.Context) func(time.Time) {
+		r.beside(r.sending, "cordon", func(ctx context.Context) func(time.Time) {
 			changed, err := r.cordon(ctx, r.cluster, n.ref(), true)
+			if r.sending.refused(err) {
+				err = context.Canceled // it was only being read: nothing is unknown
+			}
 			return func(now time.Time) { r.cordoned(n, changed, err, now) }
 		})
 	}
@@ -86,6 +90,7 @@ func (r *run) cordonAll(ctx context.Context) {
 func (r *run) cordoned(n *node, changed bool, err error, now time.Time) {
 	r.open--
 	n.cordoning = false
+	n.standing.again = now.Add(lookAtNode)
 	switch {
 	case err == nil && changed:
 		n.ours = true
@@ -117,6 +122,8 @@ func (r *run) openNodes(ctx context.Context, now time.Time) {
 			r.leave(n, "not asked: "+n.Name+" is not known to be cordoned", now)
 		case n.state != action.StepDone:
 			r.leave(n, "not asked: "+n.Name+" is not cordoned", now)
+		case n.closed != "":
+			r.leave(n, n.closed, now)
 		default:
 			if stopper := r.stopper(r.nodes[:i]); stopper != nil {
 				r.leave(n, "not begun: "+stopper.Name+" did not finish", now)
@@ -138,9 +145,12 @@ func (r *run) stopper(before []*node) *node {
 	return nil
 }
 
+// well reports whether a node is as its drain should leave it; one that does not exist any more is.
+func (n *node) well() bool { return n.state == action.StepDone && (n.trouble == "" || n.vanished) }
+
 // drained reports whether all is gone from a node that had to go.
 func (r *run) drained(n *node) bool {
-	return n.state == action.StepDone && n.trouble == "" && !slices.ContainsFunc(r.pods, func(p *pod) bool {
+	return n.well() && !slices.ContainsFunc(r.pods, func(p *pod) bool {
 		return p.node == n && p.state != action.StepGone && p.state != action.StepStays
 	})
 }
@@ -224,7 +234,8 @@ func (r *run) listed(n *node, all []runtime.Object, now time.Time) {
 		}
 	}
 	if !n.silence.IsZero() {
-		n.silence, n.again = time.Time{}, now
+		n.silence, n.reading.again = time.Time{}, now
+		r.away.works()
 	}
 }
 
@@ -243,18 +254,16 @@ func (r *run) gone(uid string, now time.Time) {
 // there are none.
 func (r *run) closeNodes(ctx context.Context, now time.Time) {
 	for _, n := range r.nodes {
-		if n.phase != draining || n.rereading || r.busyWith(n) {
+		if n.phase != draining || n.reading.under || r.busyWith(n) {
 			continue
 		}
 		switch {
 		case n.there == nil:
 			// Even a node without pods is finished only after the server has said so.
-		case n.looked || n.rounds >= rounds:
+		case n.looked || n.rounds >= rounds || n.closed != "":
 			r.finish(n)
 			r.wake(now) // the next node may begin
-		case now.Before(n.again):
-			r.wake(n.again)
-		default:
+		case n.reading.due(now, r.wake):
 			r.lookAgain(ctx, n)
 		}
 	}
@@ -263,91 +272,4 @@ func (r *run) closeNodes(ctx context.Context, now time.Time) {
 // busyWith reports whether pods of a node are under way.
 func (r *run) busyWith(n *node) bool {
 	return slices.ContainsFunc(r.pods, func(p *pod) bool { return p.node == n && !p.state.Ended() })
-}
-
-// lookAgain reads a node anew.
-func (r *run) lookAgain(ctx context.Context, n *node) {
-	n.rereading = true
-	s := r.plan.Settings
-	s.EmptyDir, s.Unowned, s.DryRun = false, false, false
-	r.beside(ctx, "late arrivals", func(ctx context.Context) func(time.Time) {
-		ctx, stop := context.WithTimeout(ctx, 2*requestLimit)
-		defer stop()
-		fresh, err := r.reread(ctx, r.cluster, []kube.Ref{n.ref()}, s)
-		return func(now time.Time) { r.lookedAgain(n, fresh, err, now) }
-	})
-}
-
-// lookedAgain takes in what is on a node now.
-func (r *run) lookedAgain(n *node, fresh *drain.Plan, err error, now time.Time) {
-	n.rereading = false
-	var status apierrors.APIStatus
-	switch {
-	case err != nil && (!errors.As(err, &status) || retriable(status.Status().Code)):
-		n.failures++
-		n.again = now.Add(backoff(n.failures, retryMostAway))
-		return
-	case apierrors.IsNotFound(err):
-		n.trouble, n.looked = "the node has gone meanwhile", true
-		return
-	case err != nil:
-		n.trouble = "whether pods came after the plan is not known: " + quote(kube.Explain(err).Sentence)
-		n.looked = true
-		return
-	}
-	n.failures = 0
-	n.rounds++
-	n.looked = true
-	i := slices.IndexFunc(fresh.Nodes, func(f drain.Node) bool { return f.UID == n.UID })
-	if i < 0 {
-		n.trouble = "the node has gone meanwhile"
-		return
-	}
-	if !fresh.Nodes[i].Cordoned {
-		n.trouble = "somebody has uncordoned it since"
-	}
-	for _, planned := range fresh.Nodes[i].Pods {
-		if r.byUID[planned.UID] == nil {
-			n.looked = r.arrived(n, planned, now) && n.looked
-		}
-	}
-	if !n.looked && n.rounds >= rounds {
-		n.trouble = "pods keep coming"
-	}
-}
-
-// retriable tells the answers after which the same question may be answered.
-func retriable(code int32) bool { return code >= 500 || code == 429 || code == 408 || code == 401 }
-
-// arrived takes in a pod that came after the plan: it goes too if it may and loses nothing. settled is false if there is
-// something to wait for.
-func (r *run) arrived(n *node, planned drain.Pod, now time.Time) (settled bool) {
-	harmless := planned.Fate == drain.Evict || planned.Fate == drain.Waits
-	harmless = harmless && !planned.Unowned && len(planned.Lost) == 0
-	switch {
-	case planned.Fate == drain.Stays:
-		r.add(n, planned, now).late = true
-		return true
-	case planned.Fate == drain.Leaving, harmless && r.plan.Settings.Late:
-		p := r.add(n, planned, now)
-		p.late = true
-		if o := n.there[p.UID]; o != nil {
-			r.seen(o, now)
-		} else {
-			p.unsure = true // the watch has not told of it, or it has gone before that
-		}
-		return false
-	}
-	note := "came after the plan"
-	switch {
-	case harmless:
-	case planned.Option != "":
-		note += ", and needs " + planned.Option
-	default:
-		note = join(note, planned.Why)
-	}
-	planned.Fate = drain.Needs
-	p := r.add(n, planned, now)
-	p.late, p.outcome = true, note
-	return true
 }

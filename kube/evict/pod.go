@@ -105,6 +105,17 @@ func (p *pod) grace() time.Duration {
 	return p.Grace
 }
 
+// needs says why it is left alone, and which option would change that.
+func (p *pod) needs() string {
+	switch p.Option {
+	case drain.OptionEmptyDir:
+		return "its emptyDir data would be lost: drain again with the option to delete that"
+	case drain.OptionUnowned:
+		return "nobody makes it again: drain again with the option to evict pods without an owner"
+	}
+	return firstOf(p.Why, "it may not go as it is")
+}
+
 // leaves reports whether the run is about this pod's going.
 func (p *pod) leaves() bool { return p.Fate.Goes() || p.Fate == drain.Leaving }
 

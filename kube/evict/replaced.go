@@ -49,7 +49,10 @@ func (x *replacements) match(pods []*pod) {
 		rows[snapshot.Row(i).UID] = snapshot.Row(i)
 	}
 	for _, p := range pods {
-		taken[p.UID] = true // no pod of the plan is the replacement of another
+		taken[p.UID] = true
+		delete(rows, p.UID) // no pod of the run is the replacement of another
+	}
+	for _, p := range pods {
 		if p.row != nil {
 			p.row = rows[p.row.UID] // as it is now; nil if it has gone too
 		}

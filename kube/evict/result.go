@@ -67,6 +67,12 @@ func (r *run) say() {
 		t.retrying, "without an answer", t.failed, "failed", t.skipped, "left out", t.left, "left", t.accepted, "accepted",
 		t.unknown, "unknown")...)
 	note := strings.Join(words, ", ")
+	switch {
+	case r.away.on():
+		note += "; the server does not answer: " + r.away.said
+	case r.failing.on():
+		note += "; the server fails: " + r.failing.said
+	}
 	if r.progress.Paused() {
 		note += ", paused"
 	}
@@ -133,7 +139,7 @@ func (r *run) nodesStand() []string {
 func (r *run) state(t tally) action.State {
 	nodesWell, nodesUnknown := true, false
 	for _, n := range r.nodes {
-		nodesWell = nodesWell && n.state == action.StepDone && n.trouble == ""
+		nodesWell = nodesWell && n.well()
 		nodesUnknown = nodesUnknown || n.state == action.StepUnknown
 	}
 	switch {
@@ -153,11 +159,11 @@ func (r *run) anyCordoned() bool {
 	return slices.ContainsFunc(r.nodes, func(n *node) bool { return n.state == action.StepDone })
 }
 
-// undo uncordons the nodes that this run has cordoned.
+// undo uncordons the nodes that this run has cordoned, unless somebody has done so.
 func (r *run) undo() *action.Undo {
 	target := action.Target{Context: r.cluster.Context()}
 	for _, n := range r.nodes {
-		if n.ours {
+		if n.ours && n.closed == "" {
 			target.Refs = append(target.Refs, n.ref())
 		}
 	}
@@ -205,7 +211,7 @@ func (r *run) leftToLookAt() action.Section {
 
 // whereTheyWent lists the pods that are gone with what has been made in their place.
 func (r *run) whereTheyWent() action.Section {
-	s := action.Section{Title: "where they went", Folded: true, Columns: []action.Column{
+	s := action.Section{Title: "where they went", Columns: []action.Column{
 		{Title: "WAS"}, {Title: "IS NOW"}, {Title: "ON", Wide: true}, {Title: "STATE"}, {Title: "TOOK", Right: true, Wide: true},
 	}}
 	well, of := 0, 0

@@ -137,6 +137,12 @@ func (r *run) held(p *pod) []string {
 	switch {
 	case o == nil:
 		return []string{"Nothing is known of it since the server accepted its eviction."}
+	case len(o.Finalizers) > 0 && p.grace() == 0:
+		return []string{
+			"Held by the " + one(len(o.Finalizers), "finalizer ", "finalizers ") + quote(strings.Join(o.Finalizers, ", ")) +
+				"; the kubelet has let go of it.",
+			"Whoever has set it has to remove it.",
+		}
 	case r.silent(p.node):
 		return []string{
 			"The kubelet of " + p.node.Name + " does not report: nobody confirms that its containers have ended.",

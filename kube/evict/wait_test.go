@@ -41,6 +41,42 @@ func TestStuckPodSaysWhatHoldsIt(t *testing.T) {
 	})
 }
 
+func TestPodThatOnlyAFinalizerHoldsSaysSo(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.node("w1")
+		b.pod("w1", "fin-a", grace(10), func(o *corev1.Pod) { o.Finalizers = []string{"example.com/keep"} })
+		b.start("w1")
+		b.after(11 * time.Second)
+		for _, o := range b.Pods() { // the kubelet confirms that its containers have ended; their status is older
+			var none int64
+			o.DeletionGracePeriodSeconds = &none
+			b.Put(o)
+		}
+		b.after(42 * time.Second)
+		b.is("fin-a", action.StepStuck, "Held by the finalizer example.com/keep; the kubelet has let go of it.")
+		if why := strings.Join(b.step("fin-a").Why, " "); strings.Contains(why, "Still running") {
+			t.Errorf("it says %q", why)
+		}
+	})
+}
+
+func TestTerminatingPodSaysWhoAskedAndUntilWhenItMayTake(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.node("w1")
+		b.pod("w1", "web-a", grace(120))
+		b.pod("w1", "gone-a", func(o *corev1.Pod) {
+			at := metav1.NewTime(time.Now().Add(time.Minute).Truncate(time.Second))
+			o.DeletionTimestamp = &at
+		})
+		b.start("w1")
+		b.after(10 * time.Second)
+		end := func(name string) string { return b.step(name).Until.Local().Format("15:04:05") }
+		b.is("web-a", action.StepTerminating, fmt.Sprintf(
+			"The server has accepted its eviction at %s; its containers have until %s to end.", b.began.Local().Format("15:04:05"), end("web-a")))
+		b.is("gone-a", action.StepTerminating, "Somebody has asked it to go; its containers have until "+end("gone-a")+" to end.")
+	})
+}
+
 func TestNothingIsWaitedForOnASilentNode(t *testing.T) {
 	onBench(t, func(b *bench) {
 		n := b.node("w1").DeepCopy()

@@ -58,6 +58,13 @@ func (r *run) nodeStep(n *node) action.Step {
 	case n.trouble != "" && n.state == action.StepDone:
 		s.Note += "; " + n.trouble
 		s.Severity = kube.Warning
+		if n.phase == draining && !n.silence.IsZero() {
+			s.Why = []string{"How its pods stand is not told since " + clock(n.silence) + ": " + n.said}
+		}
+	case n.phase != finished && n.standing.failures > 0 && n.silence.IsZero():
+		n.standing.tell(&s)
+	case n.phase != finished && n.reading.failures > 0 && n.silence.IsZero():
+		n.reading.tell(&s)
 	case n.phase == draining && !n.silence.IsZero():
 		s.Note += "; its pods are not watched now"
 		s.Severity = kube.Warning
@@ -69,6 +76,13 @@ func (r *run) nodeStep(n *node) action.Step {
 		s.Note += "; drained"
 	}
 	return s
+}
+
+// tell says of a step that a reading has failed, and when it is repeated.
+func (l *look) tell(s *action.Step) {
+	s.Note += "; " + l.said
+	s.Severity, s.Until = kube.Warning, l.again
+	s.Why = []string{fmt.Sprintf("It was read %s without an answer; it is read again%s.", text.Plural(l.failures, "time", "times"), at(l.again))}
 }
 
 func (r *run) podStep(p *pod, next map[*budget]*pod) action.Step {
@@ -88,6 +102,7 @@ func (r *run) podStep(p *pod, next map[*budget]*pod) action.Step {
 		if p.Fate == drain.Leaving {
 			s.Note += ", asked to go before"
 		}
+		s.Why = p.whyTerminating()
 		if p.state == action.StepStuck {
 			s.Note = "should be gone: " + s.Note
 			s.Why = r.held(p)
@@ -123,6 +138,21 @@ func (r *run) podStep(p *pod, next map[*budget]*pod) action.Step {
 		s.Why = append(s.Why, "The drain is paused: nothing new is asked.")
 	}
 	return s
+}
+
+// whyTerminating says who has asked it to go, and until when its containers may take.
+func (p *pod) whyTerminating() []string {
+	who := "Somebody has asked it to go"
+	switch {
+	case !p.acceptedAt.IsZero():
+		who = "The server has accepted its eviction" + at(p.acceptedAt)
+	case p.tries > 0:
+		who = "It was asked to leave" + at(p.asked) + ", and is terminating"
+	}
+	if p.deadline().IsZero() {
+		return []string{who + "."}
+	}
+	return []string{who + "; its containers have until " + clock(p.deadline()) + " to end."}
 }
 
 // whyWaits says what a pod waits for that was not asked yet.
@@ -193,7 +223,7 @@ func (r *run) allows(b *budget) string {
 
 func (r *run) retrying(s *action.Step, p *pod) {
 	if !p.looking && !p.posting {
-		s.Until = p.again
+		s.Until = latest(p.again, latest(r.away.until, r.failing.until))
 	}
 	a := p.last
 	const looked = "Before it is asked again it is looked at, so that nothing is done twice."
@@ -208,6 +238,12 @@ func (r *run) retrying(s *action.Step, p *pod) {
 		}
 		s.Note += "; whether it happened is not known"
 		s.Why = []string{"It was asked to leave" + at(p.asked) + ". " + a.words(), looked}
+	case a.verdict == unreached:
+		s.Note = "the API server cannot be reached; nothing was sent"
+		if a.shut {
+			s.Note = "the API server refuses connections; nothing was sent"
+		}
+		s.Why = []string{a.words(), "The pod is as it was; it is asked again as soon as the server answers."}
 	case a.verdict == busy:
 		s.Note = "the server sheds load (429)"
 		if a.after > 0 {
@@ -245,6 +281,8 @@ func (p *pod) whyLeft() string {
 	switch {
 	case p.last.verdict == closing:
 		return "its namespace is being deleted"
+	case p.last.verdict == unreached && p.refusals == 0:
+		return "the API server could not be reached; nothing was sent"
 	case p.refusals > 0:
 		return fmt.Sprintf("refused by %s, %dx", firstOf(p.budget.name, "a budget"), p.refusals)
 	}

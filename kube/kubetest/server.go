@@ -5,6 +5,7 @@ package kubetest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -77,11 +78,22 @@ func (s *Server) Clients() kube.Clients { return Clients(s) }
 // Clients gives clients of what answers requests: a Server, or something between it and them.
 func Clients(transport http.RoundTripper) kube.Clients {
 	cfg := &rest.Config{Host: "http://cluster", QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
-	client := &http.Client{Transport: transport}
+	client := &http.Client{Transport: line{transport}}
 	return kube.Clients{
 		Kubernetes: must(kubernetes.NewForConfigAndClient(cfg, client)),
 		Metrics:    must(metricsclient.NewForConfigAndClient(cfg, client)),
 	}
+}
+
+// line does not begin what has been cancelled, as http.Transport does not.
+type line struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (l line) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := context.Cause(r.Context()); err != nil {
+		return nil, err
+	}
+	return l.RoundTripper.RoundTrip(r)
 }
 
 func must[T any](v T, err error) T {
@@ -212,7 +224,7 @@ func (s *Server) Requests() []Request {
 	return slices.Clone(s.asked)
 }
 
-// Refused is a server that is not there.
+// Refused is a server that is not there: nothing can be sent to it.
 func Refused(*http.Request) (response *http.Response, hit bool, err error) {
 	return nil, true, syscall.ECONNREFUSED
 }
