@@ -412,7 +412,7 @@ func TestDrainIsWatchedPausedAndCancelledFromTheActionsPane(t *testing.T) {
 		s.sees("1 running, 0 ended")
 		s.Press("enter", "x")
 		s.Wait(time.Second)
-		s.sees("drain worker-1 · cancelled", "left")
+		s.sees("drain worker-1 · cancelled", "not done")
 		if !s.cordoned("worker-1") {
 			t.Error("a cancelled drain has uncordoned the node")
 		}

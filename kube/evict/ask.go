@@ -156,6 +156,7 @@ func (r *run) answered(p *pod, a answer, now time.Time) {
 			p.again = now // to be looked at, not to be asked; or held back with all the others
 		}
 		p.to(action.StepRetrying, now)
+	case unsent: // has been seen to
 	}
 }
 

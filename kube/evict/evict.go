@@ -344,6 +344,9 @@ func (r *run) seen(object *corev1.Pod, now time.Time) {
 		p.nudged = true
 	}
 	p.live = object
+	if at := object.DeletionTimestamp; at != nil && p.requested.IsZero() {
+		p.requested = at.Add(-gracePeriod(object)) // later versions of it have shorter grace periods
+	}
 	p.settle(now)
 	if p.controller == nil {
 		p.controller = controllerOf(object)

@@ -28,7 +28,7 @@ func TestDrainOfANode(t *testing.T) {
 		b.pod("w1", "log-x", ownedBy("DaemonSet", "log"))
 		b.pod("w2", "web-c")
 		b.drain("w1")
-		b.ends(action.Done, "2 of 2 pods left in 30s", "2 evictions accepted, 0 failed")
+		b.ends(action.Done, "2 of 2 pods gone in 30s", "2 evictions accepted, 0 failed")
 		b.is("w1", action.StepDone, "cordoned", "drained")
 		b.is("log-x", action.StepStays, "DaemonSet")
 		b.is("web-a", action.StepGone)
@@ -159,7 +159,7 @@ func TestCancelEndsAtOnceAndNothingIsSentAfterwards(t *testing.T) {
 		at := time.Now()
 		b.wait(100 * time.Millisecond)
 		sent := len(b.Requests())
-		b.ends(action.Unknown, "0 of 3 pods left", "1 terminating goes on", "w1 stays cordoned")
+		b.ends(action.Unknown, "0 of 3 pods gone", "1 terminating goes on", "w1 stays cordoned")
 		b.is("web-going", action.StepAccepted)
 		b.is("api-blocked", action.StepLeft, "refused by api, 2x")
 		b.is("hang-asked", action.StepUnknown)
@@ -182,7 +182,7 @@ func TestCancelWithEverythingKnownIsCancelled(t *testing.T) {
 		b.after(7 * time.Second)
 		b.stop(errStopped)
 		b.wait(100 * time.Millisecond)
-		b.ends(action.Cancelled, "0 of 1 pod left; 1 terminating goes on; w1 stays cordoned")
+		b.ends(action.Cancelled, "0 of 1 pod gone; 1 terminating goes on; w1 stays cordoned")
 		if b.result.Undo == nil {
 			t.Error("the cordon cannot be undone")
 		}
@@ -278,7 +278,7 @@ func TestNodesAreDrainedOneAfterTheOther(t *testing.T) {
 				t.Errorf("together %d: %d were asked after 10 s", together, got)
 			}
 			b.wait(time.Minute)
-			b.ends(action.Done, "2 of 2 pods left")
+			b.ends(action.Done, "2 of 2 pods gone")
 			for _, q := range b.Requests() {
 				if q.Method == "PATCH" && q.At.After(b.began.Add(time.Second)) {
 					t.Errorf("together %d: a node was cordoned after %v", together, q.At.Sub(b.began))
@@ -437,7 +437,7 @@ func TestPlanAndWorkerOfTheProgramWorkTogether(t *testing.T) {
 		pdb.Status.DisruptionsAllowed = 1
 		b.Put(pdb)
 		b.wait(time.Minute)
-		b.ends(action.Done, "3 of 3 pods left", "emptyDir scratch of shop/cache-a")
+		b.ends(action.Done, "3 of 3 pods gone", "emptyDir scratch of shop/cache-a")
 	})
 }
 

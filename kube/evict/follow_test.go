@@ -12,6 +12,7 @@ import (
 
 	"ktriage/kube"
 	"ktriage/kube/action"
+	"ktriage/kube/kubetest"
 )
 
 // following drains a node whose pods are replaced 10 s after they have gone, and are Ready after another 10, and follows
@@ -142,5 +143,26 @@ func TestPodThatWasEvictedTooIsNobodysReplacement(t *testing.T) {
 		b.wait(time.Minute)
 		b.is("web-b", action.StepGone)
 		b.is("web-a", action.StepGone, "not replaced so far")
+	})
+}
+
+// A ReplicaSet makes a pod as soon as one of its pods is being deleted, long before that is gone.
+func TestReplacementThatIsOlderThanTheEndOfThePodIsFound(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.node("w1")
+		b.node("w2")
+		b.pod("w1", "web-a", grace(20))
+		b.Evictions(func(kubetest.Eviction) kubetest.Reply {
+			for _, p := range b.Pods() {
+				time.AfterFunc(time.Millisecond, func() { b.replaced(p, true) })
+			}
+			return kubetest.Reply{}
+		})
+		ctx, stop := context.WithCancel(context.Background())
+		defer stop()
+		b.cluster.Start(ctx, kube.Pods|kube.Nodes)
+		synctest.Wait()
+		b.drain("w1")
+		b.ends(action.Done, "1 of 1 Ready")
 	})
 }

@@ -85,7 +85,7 @@ func TestAllGoOnAsSoonAsOneIsAnswered(t *testing.T) {
 		b.during(40*time.Second, kubetest.Reply{Err: shut})
 		b.start("w1")
 		b.wait(55 * time.Second)
-		b.ends(action.Done, "20 of 20 pods left")
+		b.ends(action.Done, "20 of 20 pods gone")
 		if got := len(b.posts("")); got > 10+7+20 {
 			t.Errorf("asked %d times", got)
 		}
@@ -156,7 +156,7 @@ func TestFailureForSeveralPodsHoldsBackAll(t *testing.T) {
 				t.Errorf("%d: asked %d times in 20 s: %v", code, len(got), got)
 			}
 			b.wait(2 * time.Minute)
-			b.ends(action.Done, "12 of 12 pods left")
+			b.ends(action.Done, "12 of 12 pods gone")
 		})
 	}
 }

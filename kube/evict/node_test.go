@@ -89,7 +89,7 @@ func TestPodsThatKeepComingAreNotFollowedForEver(t *testing.T) {
 			return b.read(ctx, c, refs, s)
 		}
 		b.drain("w1")
-		b.ends(action.Partial, "6 of 6 pods left", "pods keep coming")
+		b.ends(action.Partial, "6 of 6 pods gone", "pods keep coming")
 		if looks != 5 {
 			t.Errorf("it was looked %d times", looks)
 		}
@@ -104,7 +104,7 @@ func TestNodeThatIsDeletedIsToldOf(t *testing.T) {
 		b.after(time.Second)
 		b.Delete(n)
 		b.wait(time.Minute)
-		b.ends(action.Done, "1 of 1 pod left", "w1: the node does not exist any more")
+		b.ends(action.Done, "1 of 1 pod gone", "w1: the node does not exist any more")
 	})
 }
 
@@ -137,7 +137,7 @@ func TestPodThatCameAfterTheCordonIsLeft(t *testing.T) {
 		b.pod("w1", "web-after", grace(1), madeNow)
 		b.pod("w1", "web-afterbound", grace(1), boundNow)
 		b.wait(time.Minute)
-		b.ends(action.Partial, "3 of 5 pods left")
+		b.ends(action.Partial, "3 of 5 pods gone")
 		b.is("web-early", action.StepGone, "came after the plan")
 		b.is("web-earlybound", action.StepGone)
 		for _, name := range []string{"web-after", "web-afterbound"} {
@@ -168,7 +168,7 @@ func TestNothingMoreIsAskedOfANodeThatIsUncordoned(t *testing.T) {
 		pdb.Status.DisruptionsAllowed = 1
 		b.Put(pdb)
 		b.wait(time.Minute)
-		b.ends(action.Partial, "1 of 2 pods left", "w1: somebody has uncordoned it since")
+		b.ends(action.Partial, "1 of 2 pods gone", "w1: somebody has uncordoned it since")
 		if b.result.Undo != nil {
 			t.Errorf("undo is %+v", b.result.Undo)
 		}
@@ -192,7 +192,7 @@ func TestUncordonIsToldOfRatherThanThatPodsKeepComing(t *testing.T) {
 			return b.read(ctx, c, refs, s)
 		}
 		b.drain("w1")
-		b.ends(action.Partial, "5 of 5 pods left", "w1: somebody has uncordoned it since")
+		b.ends(action.Partial, "5 of 5 pods gone", "w1: somebody has uncordoned it since")
 		if strings.Contains(b.result.Summary, "keep coming") || len(b.posts("web-5")) > 0 {
 			t.Errorf("%s; asked %v", b.result.Summary, b.posts(""))
 		}
@@ -209,7 +209,7 @@ func TestNodeThatIsUncordonedBeforeItsTurnIsNotBegun(t *testing.T) {
 		b.after(10 * time.Second)
 		b.uncordon("w2")
 		b.wait(time.Minute)
-		b.ends(action.Partial, "1 of 2 pods left", "w2: somebody has uncordoned it since")
+		b.ends(action.Partial, "1 of 2 pods gone", "w2: somebody has uncordoned it since")
 		b.is("web-b", action.StepLeft, "somebody has uncordoned w2")
 		if got := b.posts("web-b"); len(got) > 0 {
 			t.Errorf("asked %v", got)
@@ -242,10 +242,10 @@ func TestDrainOfANodeThatVanishesEnds(t *testing.T) {
 				b.wait(40 * time.Second)
 				b.is("web-a", action.StepGone)
 				if !blocked {
-					b.ends(action.Done, "1 of 1 pod left", trouble)
+					b.ends(action.Done, "1 of 1 pod gone", trouble)
 					return
 				}
-				b.ends(action.Partial, "1 of 2 pods left", trouble)
+				b.ends(action.Partial, "1 of 2 pods gone", trouble)
 				b.is("api-a", action.StepLeft, "w1 does not exist any more")
 			})
 		}
@@ -266,7 +266,7 @@ func TestNodeThatVanishesBeforeTheLookForLateArrivalsEndsItsDrain(t *testing.T) 
 			b.settings.DryRun, b.settings.EmptyDir, b.settings.Unowned = true, true, true
 			b.start("w1")
 			b.wait(5 * time.Second)
-			b.ends(action.Done, "1 of 1 pod left", "w1: ")
+			b.ends(action.Done, "1 of 1 pod gone", "w1: ")
 		})
 	}
 }

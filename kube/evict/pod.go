@@ -29,6 +29,7 @@ type pod struct {
 	controller *controller // nil if it has none, or is not known yet
 	again      time.Time   // it is not asked before
 	asked      time.Time   // when it was asked last
+	requested  time.Time   // when the server was asked to delete it, by the server's clock; zero until it has been seen
 	tries      int         // how often it was asked
 	refusals   int         // how often a budget refused it
 	failures   int         // evictions in a row without an answer to the question

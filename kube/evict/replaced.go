@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"ktriage/internal/text"
 	"ktriage/kube"
 	"ktriage/kube/action"
@@ -18,6 +20,9 @@ type replacements struct {
 	wanted map[controller]bool
 	known  bool // the snapshot that was looked at last had all rows that we look at
 }
+
+// settling is how long a replacement may take to be there and well before that is worth a warning.
+const settling = 15 * time.Second
 
 func watchReplacements(c *kube.Cluster) *replacements {
 	return &replacements{feed: c.PodFeed(), wanted: map[controller]bool{}}
@@ -86,12 +91,20 @@ func inOrderOfLeaving(pods []*pod) []*pod {
 	return out
 }
 
-// askedToGo is when the deletion of the pod was requested, by the clock of the server, to a second.
+// askedToGo is when the deletion of the pod was requested, by the clock of the server if that is known, to a second.
 func (p *pod) askedToGo() time.Time {
-	if p.live != nil && p.live.DeletionTimestamp != nil {
-		return p.live.DeletionTimestamp.Add(-p.grace())
+	if !p.requested.IsZero() {
+		return p.requested
 	}
 	return p.asked.Truncate(time.Second)
+}
+
+// gracePeriod is that of a pod which is being deleted, as its deletionTimestamp counts it in.
+func gracePeriod(pod *corev1.Pod) time.Duration {
+	if s := pod.DeletionGracePeriodSeconds; s != nil {
+		return time.Duration(*s) * time.Second
+	}
+	return 0
 }
 
 // replacedBy reports whether a row may be the pod that was made in place of p.
@@ -115,6 +128,8 @@ func (r *run) replacedAs(p *pod) (note string, well bool) {
 		return "it had ended before", true
 	case p.controller == nil, row == nil && !r.sees(p.Namespace):
 		return "", true
+	case row == nil && time.Since(p.since) < settling:
+		return "being replaced", false
 	case row == nil:
 		return "not replaced so far", false
 	default:

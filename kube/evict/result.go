@@ -87,7 +87,7 @@ func (r *run) result(now time.Time) action.Result {
 	t := r.tally()
 	out := action.Result{State: r.state(t), Page: r.page(), Undo: r.undo()}
 	took := now.Sub(r.began).Round(time.Second)
-	words := []string{fmt.Sprintf("%d of %s left", t.gone, text.Plural(t.of, "pod", "pods"))}
+	words := []string{fmt.Sprintf("%d of %s gone", t.gone, text.Plural(t.of, "pod", "pods"))}
 	switch {
 	case t.of == 0:
 		words = []string{"no pod had to leave"}

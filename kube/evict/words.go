@@ -110,7 +110,7 @@ func (r *run) podStep(p *pod, next map[*budget]*pod) action.Step {
 	case action.StepGone:
 		note, well := r.replacedAs(p)
 		s.Note = firstOf(note, s.Note)
-		if !well {
+		if !well && time.Since(p.since) >= settling {
 			s.Severity = kube.Warning
 		}
 	case action.StepAccepted:

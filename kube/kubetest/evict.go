@@ -262,6 +262,10 @@ func (s *Server) ended(uid string) {
 		s.mu.Unlock()
 		return
 	}
+	// What the kubelet deletes at last has no grace period any more, and the time of that as its deletionTimestamp.
+	now, none := metav1.NewTime(time.Now().Truncate(time.Second)), int64(0)
+	pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = &now, &none
+	s.put(pod)
 	s.remove(pod)
 	s.mu.Unlock()
 	if left != nil {
