@@ -33,13 +33,13 @@ func scratch(p *corev1.Pod) {
 	p.Spec.Volumes = []corev1.Volume{{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
 }
 
-// budget is a PodDisruptionBudget over app=owner that allows so many evictions now.
-func budget(owner string, allowed int32) *policyv1.PodDisruptionBudget {
+// budget is a PodDisruptionBudget over the pods of cart that allows so many evictions now.
+func budget(allowed int32) *policyv1.PodDisruptionBudget {
 	most := intstr.FromInt32(2)
 	return &policyv1.PodDisruptionBudget{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: owner + "-pdb", UID: types.UID(owner + "-pdb"), Generation: 1},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart-pdb", UID: "cart-pdb", Generation: 1},
 		Spec: policyv1.PodDisruptionBudgetSpec{
-			MinAvailable: &most, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": owner}},
+			MinAvailable: &most, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "cart"}},
 		},
 		Status: policyv1.PodDisruptionBudgetStatus{
 			ObservedGeneration: 1, DisruptionsAllowed: allowed, CurrentHealthy: 2 + allowed, DesiredHealthy: 2, ExpectedPods: 3,
@@ -394,7 +394,7 @@ func TestLateAnswerDoesNotOpenASheetAgain(t *testing.T) {
 
 func TestDrainIsWatchedPausedAndCancelledFromTheActionsPane(t *testing.T) {
 	inSession(t, 80, 24, func(s *session) {
-		s.shop(budget("cart", 0))
+		s.shop(budget(0))
 		s.Put(pod("shop", "cart-5d9-eeeee", "worker-2", owned("cart"), unready))
 		s.start()
 		s.plan("r")
@@ -450,7 +450,7 @@ func TestScreensOfActions(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inSession(t, c.w, c.h, func(s *session) {
-				s.shop(budget("cart", 0), pod("shop", "cache-5d9-ddddd", "worker-1", owned("cache"), scratch))
+				s.shop(budget(0), pod("shop", "cache-5d9-ddddd", "worker-1", owned("cache"), scratch))
 				s.start()
 				s.Press("O", "n", "g")
 				for _, k := range c.keys {
@@ -466,7 +466,7 @@ func TestScreensOfActions(t *testing.T) {
 		name := map[int]string{80: "drain-running-80x24", 120: "drain-running-120x40"}[size.w]
 		t.Run(name, func(t *testing.T) {
 			inSession(t, size.w, size.h, func(s *session) {
-				s.shop(budget("cart", 1)) // a pod that is refused is asked again after a time that chance has a part in
+				s.shop(budget(1)) // a pod that is refused is asked again after a time that chance has a part in
 				s.start()
 				s.plan("r")
 				s.Press("G", "y")

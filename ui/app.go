@@ -128,7 +128,7 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case probeMsg:
 		return a, a.probed(msg.err)
 	case planMsg:
-		return a, a.planned(msg)
+		a.planned(msg)
 	case confirmMsg:
 		return a, a.confirmed(msg)
 	case cutMsg:

@@ -14,7 +14,7 @@ import (
 func TestWhoQuitsWhileSomethingRunsIsAsked(t *testing.T) {
 	running := func(t *testing.T, test func(s *session)) {
 		inSession(t, 80, 24, func(s *session) {
-			s.shop(budget("cart", 0))
+			s.shop(budget(0))
 			s.Put(pod("shop", "cart-5d9-eeeee", "worker-2", owned("cart"), unready))
 			s.start()
 			s.plan("r")
@@ -57,7 +57,7 @@ func TestWhoQuitsWhileSomethingRunsIsAsked(t *testing.T) {
 		running(t, func(s *session) {
 			s.Press("w")
 			s.sees("ktriage quits when they have ended")
-			s.Put(budget("cart", 1))
+			s.Put(budget(1))
 			s.Wait(2 * time.Minute)
 			if !ended(s) {
 				t.Errorf("the program goes on:\n%s", s.Screen())

@@ -63,7 +63,7 @@ func inSession(t *testing.T, w, h int, test func(s *session)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer book.Close()
+		defer func() { _ = book.Close() }()
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		s.book, s.dir = book, dir

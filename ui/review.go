@@ -119,10 +119,10 @@ func (r *review) giveUp() {
 }
 
 // planned takes a plan that has been made.
-func (a *App) planned(msg planMsg) tea.Cmd {
+func (a *App) planned(msg planMsg) {
 	r := msg.review
 	if a.overlay != overlay(r) || msg.asked != r.asked {
-		return nil
+		return
 	}
 	r.giveUp()
 	r.plan, r.err = msg.plan, msg.err
@@ -147,7 +147,6 @@ func (a *App) planned(msg planMsg) tea.Cmd {
 		r.part = partPlan
 	}
 	a.dirty = true
-	return nil
 }
 
 // heard notes that a key came, whatever it means.
