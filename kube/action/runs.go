@@ -13,18 +13,23 @@ func (r *Runner) Runs() []*Run {
 	defer r.mu.Unlock()
 	out := slices.Clone(r.earlier)
 	for _, l := range r.runs {
-		run := l.run
-		note, tally := l.progress.said()
-		run.Done, run.Steps = tally.Done, tally.Of
-		if run.State == Running && note != "" {
-			run.Note = note
-		}
-		if run.State == Running {
-			run.Severity = worst(l.progress.Steps())
-		}
-		out = append(out, &run)
+		out = append(out, l.view())
 	}
 	return out
+}
+
+// view is a run as it stands. The lock of the runner is held.
+func (l *live) view() *Run {
+	run := l.run
+	note, tally := l.progress.said()
+	run.Done, run.Steps = tally.Done, tally.Of
+	if run.State == Running {
+		run.Severity = worst(l.progress.Steps())
+		if note != "" {
+			run.Note = note
+		}
+	}
+	return &run
 }
 
 // worst is what wants attention most among the steps of a run.
@@ -38,17 +43,30 @@ func worst(steps []*Step) kube.Severity {
 
 // Run gives one run, nil if there is none of that ID.
 func (r *Runner) Run(id string) *Run {
-	all := r.Runs()
-	i := slices.IndexFunc(all, func(run *Run) bool { return run.ID == id })
-	if i < 0 {
-		return nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.runs {
+		if l.run.ID == id {
+			return l.view()
+		}
 	}
-	return all[i]
+	if i := slices.IndexFunc(r.earlier, func(run *Run) bool { return run.ID == id }); i >= 0 {
+		return r.earlier[i]
+	}
+	return nil
 }
 
 // Running gives the runs of this program that are under way.
 func (r *Runner) Running() []*Run {
-	return slices.DeleteFunc(r.Runs(), func(run *Run) bool { return run.State != Running || run.Earlier })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []*Run
+	for _, l := range r.runs {
+		if l.run.State == Running {
+			out = append(out, l.view())
+		}
+	}
+	return out
 }
 
 // Steps gives the steps of a run of this program, in the order of its plan.
