@@ -224,7 +224,7 @@ func TestWhatCannotStartIsToldAndLeavesNothing(t *testing.T) {
 		args  []string
 		words []string
 	}{
-		{[]string{"up", "--scenario", "nope"}, []string{`no scenario "nope"`, "calm, empty, incident"}},
+		{[]string{"up", "--scenario", "nope"}, []string{`no scenario "nope"`, "calm, drain, empty, incident"}},
 		{[]string{"up", "--scenario", "empty", "--port", port}, []string{"Port " + port + " is taken", "--port"}},
 		{[]string{"up", "--scenario", "empty", "--port", "-1"}, []string{"Port -1 cannot be used", "--port"}},
 		{[]string{"load", "--nodes", "0"}, []string{"--nodes is 0", "from 1 to"}},
