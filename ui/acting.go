@@ -115,6 +115,21 @@ func (a *App) runsChanged() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
+// remindEvery is how long an action runs before somebody is told of it who may have forgotten it.
+const remindEvery = 10 * time.Minute
+
+// remind says of an action that has been running for long that it still does.
+func (a *App) remind() tea.Cmd {
+	for _, r := range a.runner.Running() {
+		if n := int(a.now.Sub(r.Started) / remindEvery); n > a.reminded[r.ID] {
+			a.reminded[r.ID] = n
+			return a.flashFor(fmt.Sprintf("%s %s has been running for %s: %s", r.Action.Verb(), r.Target.Name(),
+				text.Age(a.now, r.Started), r.Note), themes.Caution, endTime)
+		}
+	}
+	return nil
+}
+
 // sayEnd says how a run has ended, and what can be done about it.
 func (a *App) sayEnd(r *action.Run) tea.Cmd {
 	glyph, token := "", themes.Done

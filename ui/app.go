@@ -44,6 +44,7 @@ type App struct {
 	toast   toast
 
 	watching map[string]bool // IDs of the runs whose end has not been said yet
+	reminded map[string]int  // how often it was said of a run that it goes on, by its ID
 	// offeredCuts are the runs that were cut off and have been shown: who decides later is not asked again and again.
 	offeredCuts map[*action.Cut]bool
 	frozen      time.Time // the screen holds still since then: rows are those of that time, all else goes on
@@ -109,7 +110,7 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tickMsg:
 		a.dirty = true
 		a.offer()
-		return a, tick()
+		return a, tea.Batch(tick(), a.remind())
 	case tea.KeyPressMsg:
 		a.wake() // some multiplexers tell that the focus went, and not that it came back
 		return a, a.typedAhead(msg)

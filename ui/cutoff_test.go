@@ -82,6 +82,23 @@ func TestWhoQuitsWhileSomethingRunsIsAsked(t *testing.T) {
 	})
 }
 
+func TestLongDrainIsRememberedEveryTenMinutes(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.shop(budget(0))
+		s.Put(pod("shop", "cart-5d9-eeeee", "worker-2", owned("cart"), unready))
+		s.start()
+		s.plan("r")
+		s.Press("G", "y")
+		for _, span := range []string{"10m", "20m"} {
+			s.Wait(remindEvery - endTime - 3*time.Second)
+			s.misses("has been running for")
+			s.Wait(endTime + 4*time.Second)
+			s.sees("drain worker-1 has been running for " + span)
+			s.Wait(endTime - 2*time.Second)
+		}
+	})
+}
+
 // endsAs wants the newest line of the audit log to be a result of that state.
 func (s *session) endsAs(state string) {
 	s.t.Helper()

@@ -88,7 +88,7 @@ func newApp(ctx context.Context, d Deps) *App {
 		panes: []views.View{
 			views.NewNodes(d.Cluster.NodeFeed()), views.NewPods(d.Cluster.PodFeed()), views.NewActions(runs(d.Runner)),
 		},
-		runner: d.Runner, watching: map[string]bool{}, offeredCuts: map[*action.Cut]bool{}, logger: logger(d.Log),
+		runner: d.Runner, watching: map[string]bool{}, reminded: map[string]int{}, offeredCuts: map[*action.Cut]bool{}, logger: logger(d.Log),
 		look: startLook(d, os.Environ()),
 	}
 	for i, p := range a.panes {
