@@ -71,6 +71,7 @@ const (
 	CancelRun ID = "run.cancel"
 	PauseRun  ID = "run.pause"
 	UndoRun   ID = "run.undo"
+	ResumeRun ID = "run.resume"
 	ShowRun   ID = "run.show"
 	SkipStep  ID = "step.skip"
 	StepNode  ID = "step.node"
@@ -81,6 +82,7 @@ const (
 	SheetPrevious ID = "sheet.previous"
 	SheetAgain    ID = "sheet.again"
 	SheetCopy     ID = "sheet.copy"
+	SheetHelp     ID = "sheet.help"
 	NameConfirm   ID = "name.confirm"
 	NameNext      ID = "name.next"
 	NameClose     ID = "name.close"
@@ -214,6 +216,7 @@ func acting() []Binding {
 		b(CancelRun, Actions, "cancel", "Stop an action: it begins nothing more. What the server has accepted goes on.", "x"),
 		b(PauseRun, Actions, "pause", "Have an action begin nothing new, or go on.", "P"),
 		b(UndoRun, Actions, "undo", "Take an action back, where that can be done: shows what that means, and asks.", "u"),
+		b(ResumeRun, Actions, "resume", "Take up an action that was cut off: makes a new plan for what is left, and asks.", "r"),
 		b(ShowRun, Actions, "audit lines", "Show what the audit log says of an action.", "y"),
 		b(SkipStep, Steps, "leave it", "Leave the pod under the cursor where it is, and go on with the others.", "i"),
 		b(StepNode, Steps, "node", "Go to the node that is being drained.", "o"),
@@ -284,6 +287,7 @@ func overlays() []Binding {
 		b(SheetPrevious, Sheet, GroupMove, "previous part", "Go to the part before.", "shift+tab"),
 		b(SheetAgain, Sheet, GroupAct, "plan again", "Make the plan anew.", "ctrl+r"),
 		b(SheetCopy, Sheet, GroupEverywhere, "copy kubectl", "Copy the kubectl command that comes nearest.", "ctrl+y"),
+		b(SheetHelp, Sheet, GroupEverywhere, "help", "Show the keys that count on the sheet.", "?"),
 		b(NameConfirm, Name, GroupAct, "confirm", "Do what the sheet says, once the name is typed.", "enter"),
 		b(NameNext, Name, GroupMove, "back to the plan", "Go back to the plan; what is typed stays.", "tab", "shift+tab"),
 		b(NameClose, Name, GroupMove, "close", "Close the sheet; nothing happens.", "esc"),

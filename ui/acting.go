@@ -37,13 +37,22 @@ func (a *App) askAccess() tea.Cmd {
 // readLog reads what earlier programs have done, and finds what was cut off.
 func (a *App) readLog() tea.Cmd {
 	return func() tea.Msg {
-		if err := a.runner.ReadLog(a.ctx); err != nil && a.ctx.Err() == nil {
-			a.logger.Warn("the audit log cannot be read", "err", err)
-		}
-		if err := a.runner.WatchLog(a.ctx); err != nil && a.ctx.Err() == nil {
-			a.logger.Warn("the audit log cannot be read", "err", err)
-		}
+		a.logged(a.runner.ReadLog(a.ctx))
 		return nil
+	}
+}
+
+// watchLog keeps an eye on what other programs do.
+func (a *App) watchLog() tea.Cmd {
+	return func() tea.Msg {
+		a.logged(a.runner.WatchLog(a.ctx))
+		return nil
+	}
+}
+
+func (a *App) logged(err error) {
+	if err != nil && a.ctx.Err() == nil {
+		a.logger.Warn("the audit log cannot be read", "err", err)
 	}
 }
 
@@ -160,6 +169,9 @@ func (a *App) running(long bool) []piece {
 	}
 	if r.Steps > 0 {
 		words += fmt.Sprintf(" %d%%", 100*r.Done/r.Steps)
+	}
+	if r.Paused {
+		words += " paused"
 	}
 	if len(all) > 1 {
 		words = text.Count(len(all)) + " actions"

@@ -230,7 +230,13 @@ func TestNewPlanMustBeReadAgain(t *testing.T) {
 			s.Wait(time.Second)
 			s.sees("tier 3")
 			s.Press("tab")
-			s.sees("read this first", "worker-1: Ready")
+			s.sees("worker-1: Ready")
+			s.Type("worker-1 x")
+			if chosen := s.app.overlay.(*review).options; len(chosen) != 1 {
+				t.Errorf("what was typed too early has changed options: %v", chosen)
+			}
+			s.Press("tab")
+			s.sees("read this first")
 			s.Type("worker-1")
 			s.Press("enter")
 			s.misses("running")
@@ -243,7 +249,7 @@ func TestNewPlanMustBeReadAgain(t *testing.T) {
 			s.Press("esc")
 			s.Press("r", "tab", "space")
 			s.Wait(time.Second)
-			s.Press("shift+tab", "G", "tab", "tab")
+			s.Press("tab", "G", "tab")
 			s.Type("worker-1")
 			s.Wait(action.PlanLife)
 			s.Press("enter")
@@ -252,6 +258,23 @@ func TestNewPlanMustBeReadAgain(t *testing.T) {
 			s.Press("enter")
 			s.sees("read the last")
 		})
+	})
+}
+
+func TestHelpOverASheetGivesTheSheetBack(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.shop()
+		s.start()
+		s.plan("r")
+		s.Press("?")
+		s.sees("Keys for this sheet", "next part", "copy kubectl")
+		s.Press("y")
+		s.Wait(time.Second)
+		s.untouched()
+		s.Press("esc")
+		s.sees("drain worker-1", "tier 2")
+		s.Press("esc")
+		s.misses("tier 2")
 	})
 }
 
@@ -284,7 +307,7 @@ func TestWhatLosesDataAsksForTheName(t *testing.T) {
 		s.sees("tier 3")
 		s.Press("G", "y")
 		s.sees("tab goes to the field in which worker-1 is typed")
-		s.Press("tab")
+		s.Press("tab", "tab")
 		s.sees("In prod-tokyo, type worker-1 to drain it:")
 		s.Paste("worker-1")
 		s.sees("pasted text was ignored")
@@ -443,7 +466,7 @@ func TestScreensOfActions(t *testing.T) {
 		{"drain-plan-80x24", 80, 24, []string{"r"}},
 		{"drain-plan-120x40", 120, 40, []string{"r"}},
 		{"drain-options-80x24", 80, 24, []string{"r", "tab", "space"}},
-		{"drain-name-120x40", 120, 40, []string{"r", "tab", "space", "G", "tab"}},
+		{"drain-name-120x40", 120, 40, []string{"r", "tab", "space", "G", "tab", "tab"}},
 		{"drain-marked-120x40", 120, 40, []string{"space", "j", "space", "r"}},
 		{"drain-small-60x15", 60, 15, []string{"r"}},
 		{"actions-empty-80x24", 80, 24, []string{"3"}},

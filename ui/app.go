@@ -88,7 +88,7 @@ type (
 
 // Init implements tea.Model.
 func (a *App) Init() tea.Cmd {
-	return tea.Batch(tick(), a.probe(), a.askAttributes(), a.askAccess(), a.readLog())
+	return tea.Batch(tick(), a.probe(), a.askAttributes(), a.askAccess(), a.readLog(), a.watchLog())
 }
 
 // tick is the pulse of ages and counters.

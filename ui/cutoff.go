@@ -57,7 +57,7 @@ func (c *cutoff) run(id keymap.ID) (bool, tea.Cmd) {
 	case keymap.CutResume:
 		a.shut()
 		a.runner.Decided(cut)
-		return true, a.act(cut.Run.Action, refs, maps.Clone(cut.Options))
+		return true, a.act(cut.Run.Action, refs, maps.Clone(cut.Run.Options))
 	case keymap.CutUncordon:
 		a.shut()
 		a.runner.Decided(cut)
@@ -87,7 +87,7 @@ func (c *cutoff) draw(s views.Size) ([]string, *tea.Cursor) {
 	left := text.Plural(c.cut.Rest.Left, unit[0], unit[1])
 	b := &boxed{
 		app: c.app, tier: action.Ask, left: "a " + run.Action.Verb() + " was cut off", right: "in " + text.Clean(run.Target.Context),
-		foot: "Nothing has been done now; each choice shows its own sheet.", esc: "decide later",
+		foot: "Nothing has been done now; a sheet comes first.", esc: "decide later",
 	}
 	name := action.Target{Refs: c.cut.Rest.Refs}.Name()
 	b.say(fmt.Sprintf("%s: %s begun %s ago (%s), and %s should be gone.", name, run.Action.Verb(),

@@ -40,7 +40,7 @@ func (a *App) do(effects []views.Effect) tea.Cmd {
 		case views.ShowDetails:
 			a.open(a.details(e.UID))
 		case views.Act:
-			cmds = append(cmds, a.act(action.ID(e.ID), e.Refs, nil))
+			cmds = append(cmds, a.act(action.ID(e.ID), e.Refs, e.Options))
 		case views.Control:
 			cmds = append(cmds, a.control(e))
 		case views.Up:

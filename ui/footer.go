@@ -5,6 +5,7 @@ import (
 
 	"ktriage/internal/text"
 	"ktriage/keymap"
+	"ktriage/kube/action"
 	"ktriage/themes"
 )
 
@@ -21,7 +22,7 @@ var footers = map[keymap.Scope][]keymap.ID{
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Actions: {
-		keymap.OpenRow, keymap.PauseRun, keymap.CancelRun, keymap.UndoRun, keymap.ShowRun, keymap.EditFilter, keymap.NextPane, keymap.Zoom,
+		keymap.OpenRow, keymap.PauseRun, keymap.CancelRun, keymap.ResumeRun, keymap.UndoRun, keymap.ShowRun, keymap.EditFilter, keymap.NextPane, keymap.Zoom,
 		keymap.ShowHelp,
 	},
 	keymap.Steps: {
@@ -30,7 +31,7 @@ var footers = map[keymap.Scope][]keymap.ID{
 	},
 	keymap.Sheet: {
 		keymap.TextClose, keymap.TextDown, keymap.TextUp, keymap.SheetNext, keymap.SheetToggle, keymap.SheetAgain, keymap.SheetCopy,
-		keymap.TextLast,
+		keymap.TextLast, keymap.SheetHelp,
 	},
 	keymap.Name:    {keymap.NameConfirm, keymap.NameClose, keymap.NameNext},
 	keymap.CutOff:  {keymap.CutResume, keymap.CutUncordon, keymap.CutLeave, keymap.CutPods, keymap.TextClose},
@@ -42,8 +43,8 @@ var footers = map[keymap.Scope][]keymap.ID{
 	keymap.Log:     {keymap.TextClose, keymap.TextDown, keymap.TextUp},
 }
 
-// last stays in the footer however narrow the screen.
-const last = keymap.ShowHelp
+// lasting stay in the footer however narrow the screen.
+var lasting = []keymap.ID{keymap.ShowHelp, keymap.SheetHelp}
 
 // drawFooter shows the keys that count here, the greyed ones among them. What has just happened is said there as long as
 // the strip is covered.
@@ -59,15 +60,17 @@ func (a *App) drawFooter(w int) string {
 		ids = append([]keymap.ID{keymap.ReadAgain}, ids...)
 	}
 	reserve := 0
-	if b, ok := a.keys.Lookup(last); ok && len(ids) > 0 && ids[len(ids)-1] == last {
-		reserve = hintWidth(b)
+	if n := len(ids); n > 0 && slices.Contains(lasting, ids[n-1]) {
+		if b, ok := a.keys.Lookup(ids[n-1]); ok {
+			reserve = hintWidth(b)
+		}
 	}
 	for _, id := range ids {
 		b, ok := a.keys.Lookup(id)
 		if !ok || len(b.Keys) == 0 || a.pointless(b) {
 			continue
 		}
-		if id != last && hintWidth(b) > l.room()-reserve {
+		if !slices.Contains(lasting, id) && hintWidth(b) > l.room()-reserve {
 			continue
 		}
 		a.hint(l, b)
@@ -84,8 +87,11 @@ func (a *App) pointless(b keymap.Binding) bool {
 	case keymap.Layout:
 		_, ok := a.nextLayout()
 		return !ok
-	case keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.UndoRun:
+	case keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.UndoRun, keymap.ResumeRun:
 		return a.why(b) != ""
+	case keymap.SheetNext, keymap.SheetToggle:
+		r, ok := a.overlay.(*review)
+		return ok && r.plan != nil && len(r.plan.Toggles) == 0 && r.tier() != action.Write
 	}
 	return false
 }

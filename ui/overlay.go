@@ -32,6 +32,9 @@ func (a *App) runOverlay(id keymap.ID) (bool, tea.Cmd) {
 	if id == keymap.TextClose || id == keymap.PaletteClose || id == keymap.NameClose {
 		if s, ok := a.overlay.(*sheet); ok && s.unsearch() {
 			return true, nil
+		} else if ok && s.under != nil {
+			a.overlay = s.under
+			return true, nil
 		}
 		a.shut()
 		return true, nil
@@ -72,6 +75,7 @@ type sheet struct {
 	page  int
 	count int
 
+	under  overlay // what it is closed to, nil for the panes
 	copies string  // what CopyName copies here, "" for what it copies in the pane
 	search *prompt // only where the scope has a key for it
 	asked  bool    // the search field has the focus

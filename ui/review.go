@@ -121,7 +121,8 @@ func (r *review) giveUp() {
 // planned takes a plan that has been made.
 func (a *App) planned(msg planMsg) {
 	r := msg.review
-	if a.overlay != overlay(r) || msg.asked != r.asked {
+	over, helped := a.overlay.(*sheet)
+	if a.overlay != overlay(r) && (!helped || over.under != overlay(r)) || msg.asked != r.asked {
 		return
 	}
 	r.giveUp()
@@ -190,6 +191,8 @@ func (r *review) run(id keymap.ID) (bool, tea.Cmd) {
 		return true, r.toggle()
 	case keymap.SheetAgain:
 		return true, r.ask()
+	case keymap.SheetHelp:
+		r.app.helpOver(r)
 	case keymap.SheetConfirm, keymap.NameConfirm:
 		return true, r.confirm(id)
 	case keymap.SheetCopy, keymap.CopyName:
@@ -235,11 +238,11 @@ func (r *review) next(step int) tea.Cmd {
 		return nil
 	}
 	parts := []part{partPlan}
+	if r.tier() == action.Write && r.confirmable() {
+		parts = append(parts, partName) // before the options: what is typed too early must not change them
+	}
 	if len(r.plan.Toggles) > 0 {
 		parts = append(parts, partOptions)
-	}
-	if r.tier() == action.Write && r.confirmable() {
-		parts = append(parts, partName)
 	}
 	at := 0
 	for i, p := range parts {
@@ -256,7 +259,11 @@ func (r *review) next(step int) tea.Cmd {
 	case partOptions:
 		r.option = min(r.option, len(r.plan.Toggles)-1)
 		r.reveal = r.option
-	case partPlan, partName:
+	case partPlan:
+		if r.confirmable() && r.unread() > 0 {
+			r.top = r.seen // where reading has to go on
+		}
+	case partName:
 	}
 	return nil
 }

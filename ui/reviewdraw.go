@@ -294,6 +294,9 @@ func (r *review) gate(w int) ([]row, *tea.Cursor) {
 		words = fmt.Sprintf(" %s: read the last %s first (%s)", r.plan.Gate, text.Plural(n, "line", "lines"), key(keymap.TextDown))
 	}
 	room := w - text.Width(chip) - text.Width(esc) - 1
+	if n := r.unread(); n > 0 && text.Width(words) > room {
+		words = fmt.Sprintf(" read the last %s first (%s)", text.Plural(n, "line", "lines"), key(keymap.TextDown))
+	}
 	return []row{spread(
 		row{{chip, fill}, {text.Cut(words, room, r.app.paint.Glyph(themes.GlyphEllipsis)), themes.Text}},
 		row{{esc, themes.Muted}}, w)}, nil
@@ -306,11 +309,19 @@ func (r *review) nameGate(w int, where, esc string) ([]row, *tea.Cursor) {
 	if len(r.target.Refs) > 1 {
 		it = "them"
 	}
-	ask := strings.TrimSpace(where) + ", type " + r.plan.Word + " to " + r.id.Verb() + " " + it + ": "
+	what := r.plan.Word
+	if len(r.target.Refs) > 1 {
+		what = "the words " + what
+	}
+	ask := strings.TrimSpace(where) + ", type " + what + " to " + r.id.Verb() + " " + it + ": "
 	ask = strings.ToUpper(ask[:1]) + ask[1:]
 	second := spread(row{{text.Cut(r.plan.Foot, w-text.Width(esc)-1, ellipsis), themes.Muted}}, row{{esc, themes.Muted}}, w)
 	if r.part != partName {
-		chip := " " + r.app.keys.Key(keymap.SheetNext) + " "
+		next := r.app.keys.Key(keymap.SheetNext)
+		if r.part == partOptions {
+			next += " " + next // by way of the plan
+		}
+		chip := " " + next + " "
 		return []row{{{chip, themes.Danger}, {text.Cut(" to this line; then, "+strings.ToLower(ask[:1])+strings.TrimSuffix(ask[1:], ": "), w-text.Width(chip), ellipsis), themes.Text}}, second}, nil
 	}
 	const field = 20

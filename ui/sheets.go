@@ -23,7 +23,17 @@ func (a *App) help() *sheet {
 	if name != "" {
 		title += ", " + name
 	}
-	scope := a.pane().Scope()
+	return a.helpFor(a.pane().Scope(), title)
+}
+
+// helpOver shows the keys that count on the sheet of an action, which comes back when the help is closed.
+func (a *App) helpOver(r *review) {
+	s := a.helpFor(r.scope(), "Keys for this sheet")
+	s.under = r
+	a.overlay = s
+}
+
+func (a *App) helpFor(scope keymap.Scope, title string) *sheet {
 	s := &sheet{app: a, in: keymap.Help, title: title, right: "search: " + a.keys.Key(keymap.HelpSearch)}
 	s.lines = func(w int) []row {
 		columns := max(1, (w-2)/helpColumn)

@@ -109,6 +109,9 @@ func (v *actions) enter(id string) {
 	if v.open == id {
 		return
 	}
+	if id == "" {
+		v.runs.table.Select(v.open) // who comes back means the run that he comes from
+	}
 	v.open = id
 	v.steps.table.Reset()
 	v.steps.ask(question{})
@@ -124,6 +127,8 @@ func runKey(r *action.Run, step string, id keymap.ID) []Effect {
 		return []Effect{Control{Run: r.ID, ID: id, Step: step}}
 	case keymap.UndoRun:
 		return []Effect{Act{ID: keymap.ID(r.Undo.Action), Refs: r.Undo.Target.Refs}}
+	case keymap.ResumeRun:
+		return []Effect{Act{ID: keymap.ID(r.Action), Refs: r.Target.Refs, Options: r.Options}}
 	case keymap.ShowRun:
 		return []Effect{ShowDetails{r.ID}}
 	case keymap.StepNode:
@@ -151,6 +156,10 @@ func whyNotRun(r *action.Run, id keymap.ID) string {
 			return "it is still running"
 		case r.Undo == nil:
 			return "it has changed nothing that can be taken back here"
+		}
+	case keymap.ResumeRun:
+		if r.State != action.Interrupted {
+			return "it was not cut off: " + r.State.String()
 		}
 	case keymap.StepNode:
 		if len(r.Target.Refs) == 0 || r.Target.Refs[0].Kind != kube.Nodes {

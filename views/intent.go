@@ -14,7 +14,7 @@ import (
 var rowKeys = []keymap.ID{
 	keymap.OpenRow, keymap.NodePods, keymap.PodNode, keymap.ShowDetails, keymap.CopyName, keymap.Mark, keymap.MarkRange,
 	keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode,
-	keymap.CancelRun, keymap.PauseRun, keymap.UndoRun, keymap.ShowRun, keymap.SkipStep, keymap.StepNode,
+	keymap.CancelRun, keymap.PauseRun, keymap.UndoRun, keymap.ResumeRun, keymap.ShowRun, keymap.SkipStep, keymap.StepNode,
 }
 
 // onMarks are the keys that act on all marked objects, if any is marked.

@@ -147,8 +147,9 @@ type (
 	ShowDetails struct{ UID string }
 	// Act opens the sheet of the action that an ID stands for.
 	Act struct {
-		ID   keymap.ID
-		Refs []kube.Ref
+		ID      keymap.ID
+		Refs    []kube.Ref
+		Options map[string]string // what is chosen to begin with; nil for the defaults
 	}
 	// Control is what the operator wants of a run that is under way: pause, cancel, leave a step alone.
 	Control struct {

@@ -60,6 +60,8 @@ first or the cluster cannot be read, and with 2 if a flag is wrong.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.plan, "plan", false, "print the plan; nothing else can be done here")
 	flags.BoolVar(&f.emptyDir, "delete-emptydir-data", false, "evict pods whose emptyDir data is lost")
+	flags.Bool("ignore-daemonsets", true, "accepted for those who are used to it: pods of DaemonSets always stay")
+	_ = flags.MarkHidden("ignore-daemonsets")
 	flags.BoolVar(&f.force, "force", false, "evict pods that nobody makes again")
 	flags.IntVar(&f.grace, "grace-period", -1, "`seconds` that pods get, 1 or more; -1 is each pod's own")
 	flags.Var(&f.dryRun, "dry-run", "server asks the server too: "+strings.Join(f.dryRun.allowed, ", "))

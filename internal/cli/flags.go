@@ -92,7 +92,7 @@ func (o *options) lookFlags() *pflag.FlagSet {
 	f.StringVarP(o.kube.Namespace, "namespace", "n", "", "only this namespace, or several: `a,b`")
 	f.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "all namespaces, as far as you may; the default")
 	f.BoolVar(&o.readOnly, "read-only", false, "offer no action that changes anything")
-	f.StringSliceVar(&o.protected, "protected", nil, "contexts, such as `'prod-*'`, in which all is harder to confirm")
+	f.StringSliceVar(&o.protected, "protected", nil, "contexts, as `'prod-*'`, harder to confirm in; also $KTRIAGE_PROTECTED")
 	return f
 }
 

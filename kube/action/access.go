@@ -3,6 +3,7 @@ package action
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,16 +75,19 @@ func (a *access) askOne(ctx context.Context, n Need) error {
 	return nil
 }
 
-// missing gives the first need that the server has said no to, and when.
-func (a *access) missing(needs []Need) (Need, time.Time, bool) {
+// missing gives the needs that the server has said no to, and when it said so first.
+func (a *access) missing(needs []Need) (denied []Need, at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, n := range needs {
 		if said, ok := a.answers[n]; ok && !said.allowed {
-			return n, said.at, true
+			denied = append(denied, n)
+			if at.IsZero() || said.at.Before(at) {
+				at = said.at
+			}
 		}
 	}
-	return Need{}, time.Time{}, false
+	return denied, at
 }
 
 // may reports whether the server has allowed all needs, and whether it has answered all of them.
@@ -100,19 +104,23 @@ func (a *access) may(needs []Need) (allowed, known bool) {
 
 // why gives the reason for which the needs are not met, "" if they are as far as known.
 func (a *access) why(needs []Need, local *time.Location) string {
-	n, at, ok := a.missing(needs)
-	if !ok {
+	denied, at := a.missing(needs)
+	if len(denied) == 0 {
 		return ""
 	}
 	who := "you"
 	if user := a.cluster.Identity().User; user != "" {
 		who = "you (" + text.Clean(user) + ")"
 	}
-	return fmt.Sprintf("%s may not %s; asked the server at %s", who, n, at.In(local).Format(time.TimeOnly))
+	words := make([]string, len(denied))
+	for i, n := range denied {
+		words[i] = n.String()
+	}
+	return fmt.Sprintf("%s may not %s; asked the server at %s", who, strings.Join(words, ", "), at.In(local).Format(time.TimeOnly))
 }
 
 // old reports whether a denial is so old that it is worth asking again.
 func (a *access) old(needs []Need) bool {
-	_, at, ok := a.missing(needs)
-	return ok && time.Since(at) > accessLife
+	denied, at := a.missing(needs)
+	return len(denied) > 0 && time.Since(at) > accessLife
 }

@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"os"
 	"slices"
 	"time"
 
@@ -30,7 +31,6 @@ type Rest struct {
 // Cut is a run that was cut off, and can be resumed.
 type Cut struct {
 	Run       *Run
-	Options   Options
 	Rest      Rest
 	Elsewhere string // the host on which it may still be running, "" if it is certain that it is not
 }
@@ -40,7 +40,7 @@ const (
 	logDepth = 2000
 	// restAgain is the distance between two attempts to read what is left.
 	restAgain = 5 * time.Second
-	// logAgain is the distance between two readings of the log while another program is at work.
+	// logAgain is the distance between two looks at the log.
 	logAgain = 10 * time.Second
 )
 
@@ -58,22 +58,33 @@ func (r *Runner) ReadLog(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// WatchLog reads the log again and again for as long as it says that another program carries something out: nobody else
-// tells of its end. It blocks until there is none, or ctx ends.
+// WatchLog looks at the log again and again: other programs write to it, and some end without a word. It blocks until ctx
+// ends. While nobody writes and nobody else runs it reads nothing.
 func (r *Runner) WatchLog(ctx context.Context) error {
-	for r.othersRun() {
-		timer := time.NewTimer(logAgain)
+	if r.audit == nil {
+		return nil
+	}
+	again := time.NewTicker(logAgain)
+	defer again.Stop()
+	var seen int64
+	for {
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return ctx.Err()
-		case <-timer.C:
+		case <-again.C:
 		}
+		size := seen
+		if info, err := os.Stat(r.audit.Path()); err == nil {
+			size = info.Size()
+		}
+		if size == seen && !r.othersRun() {
+			continue
+		}
+		seen = size
 		if _, err := r.readEarlier(); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // readEarlier reads what the log has of this context, apart from what this program has written.
@@ -134,10 +145,9 @@ func (r *Runner) look(ctx context.Context, c audit.Interruption) bool {
 	}
 	limit, stop := context.WithTimeout(ctx, planLimit)
 	defer stop()
-	options := cleaned(c.Options)
-	rest, err := kind.Rest(limit, r.cluster, run.Target, options)
+	rest, err := kind.Rest(limit, r.cluster, run.Target, run.Options)
 	if err == nil && rest != nil {
-		r.found(&Cut{Run: run, Options: options, Rest: *rest, Elsewhere: elsewhere(c)})
+		r.found(&Cut{Run: run, Rest: *rest, Elsewhere: elsewhere(c)})
 	}
 	return err == nil || apierrors.IsForbidden(err) // who may not look may not resume either
 }

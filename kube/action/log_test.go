@@ -112,9 +112,9 @@ func TestRunOfADeadProcessIsCutOffAndCanBeTakenUp(t *testing.T) {
 			Run: &action.Run{
 				ID: "r1", Action: action.Drain, Target: target("worker-1", "worker-2"), User: "bob", Started: was.Time.UTC(), Earlier: true,
 				State: action.Interrupted, Note: "the program ended without a word", Command: []string{"kubectl drain"},
-				Lines: []string{strings.TrimSpace(b.text())},
+				Lines: []string{strings.TrimSpace(b.text())}, Options: action.Options{"emptydir": action.On},
 			},
-			Options: action.Options{"emptydir": action.On}, Rest: action.Rest{Now: "Ready", Left: 5, Unit: []string{"pod", "pods"}},
+			Rest: action.Rest{Now: "Ready", Left: 5, Unit: []string{"pod", "pods"}},
 		}
 		if diff := cmp.Diff(want, cuts[0]); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

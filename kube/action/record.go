@@ -3,6 +3,7 @@ package action
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,7 +82,7 @@ func earlierRuns(entries []audit.Entry, alive func(audit.Record) audit.Liveness)
 func runOf(e audit.Entry, end *audit.Entry, program audit.Liveness) *Run {
 	run := &Run{
 		ID: text.Clean(e.Run), Action: ID(text.Clean(e.Action)), User: text.Clean(e.User), Started: e.Time, Earlier: true,
-		Target: Target{Context: e.Context}, Lines: []string{shown(e.Line)},
+		Target: Target{Context: e.Context}, Options: cleaned(e.Options), Lines: []string{shown(e.Line)},
 	}
 	for _, o := range e.Objects {
 		ref := kube.Ref{Namespace: text.Clean(o.Namespace), Name: text.Clean(o.Name), UID: text.Clean(o.UID)}
@@ -101,6 +102,7 @@ func runOf(e audit.Entry, end *audit.Entry, program audit.Liveness) *Run {
 		run.State = stateNamed(end.State)
 		run.Lines = append(run.Lines, shown(end.Line))
 		run.Page = became(end.Steps)
+		run.Undo = undone(run, end.Steps)
 	case program == audit.Alive:
 		run.State, run.Note = Running, fmt.Sprintf("in another ktriage, process %d", e.PID)
 	case program == audit.Elsewhere:
@@ -128,6 +130,24 @@ func stateNamed(name string) State {
 		}
 	}
 	return Unknown
+}
+
+// undone is how a run of the log is taken back: on the nodes that it has changed, as its steps say.
+func undone(run *Run, steps []audit.Step) *Undo {
+	back := map[ID]ID{Cordon: Uncordon, Drain: Uncordon, Uncordon: Cordon}[run.Action]
+	t := Target{Context: run.Target.Context}
+	for _, ref := range run.Target.Refs {
+		if slices.ContainsFunc(steps, func(s audit.Step) bool {
+			changed := strings.HasPrefix(s.Note, "cordoned") || strings.HasPrefix(s.Note, "uncordoned")
+			return s.UID == ref.UID && s.State == StepDone.String() && changed
+		}) {
+			t.Refs = append(t.Refs, ref)
+		}
+	}
+	if back == "" || len(t.Refs) == 0 {
+		return nil
+	}
+	return &Undo{back, t}
 }
 
 // became lists what became of each object, as the log has it.

@@ -136,6 +136,7 @@ type Run struct {
 	Done     int // steps that have ended
 	Steps    int
 	Undo     *Undo
+	Options  Options
 	Page     []Section // of the result
 	Earlier  bool      // of an earlier run of the program: there are no steps
 	Command  []string  // kubectl's words for it

@@ -156,6 +156,8 @@ func (r *Runner) Plan(ctx context.Context, id ID, t Target, o Options) (*Plan, e
 	}
 	if err := r.occupied(p); err != nil {
 		p.Refusals = append(p.Refusals, err.Error())
+	} else if other := r.elsewhere(p); other != nil {
+		p.Refusals = append(p.Refusals, fmt.Sprintf("a %s of %s is running %s", other.Action.Verb(), other.Target.Name(), other.Note))
 	}
 	p.Facts = append(p.Facts, r.last(t)...)
 	for i := range p.Kubectl {
@@ -329,6 +331,19 @@ func (r *Runner) occupied(p *Plan) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.sameTarget(p)
+}
+
+// elsewhere gives a run of another program on an object of a plan, as the log has it now.
+func (r *Runner) elsewhere(p *Plan) *Run {
+	if _, err := r.readEarlier(); err != nil {
+		return nil // it is looked at again when the plan is carried out
+	}
+	for _, run := range r.Runs() {
+		if run.Earlier && run.State == Running && shares(run.Target, p.Target) {
+			return run
+		}
+	}
+	return nil
 }
 
 // ahead gives a run of another living program on one of the objects of a run whose line in the log is written, if that

@@ -58,7 +58,8 @@ func (p *Plan) unconfirmed() []action.Row {
 	if len(out) == 0 {
 		return nil
 	}
-	out = append(out, line(kube.OK, "What can: a force delete of the pods, the out-of-service taint, or deleting the node"))
+	out = append(out, line(kube.OK, "What can: a force delete of the pods, the out-of-service taint, or deleting the node"),
+		line(kube.Warning, "Each of these only when it is certain that the machine is off: what still runs there would run twice"))
 	if p.Settings.Hanging {
 		return append(out, line(kube.OK, "It waits for such pods without an end: choose below not to wait"))
 	}

@@ -296,6 +296,9 @@ func (p *Plan) foot(c counts) string {
 	if c.gone > 0 {
 		worst = append(worst, verb(c.gone, "is gone for good", "are gone for good"))
 	}
+	if c.never > 0 {
+		worst = append(worst, verb(c.never, "will be refused", "will be refused"))
+	}
 	if len(worst) > 0 {
 		out += "; " + strings.Join(worst, ", ")
 	}

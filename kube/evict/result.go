@@ -78,7 +78,7 @@ func (r *run) say() {
 	}
 	if note != r.said {
 		r.said = note
-		r.progress.Say(note, action.Tally{Done: t.gone + t.failed + t.skipped + t.left + t.accepted + t.unknown, Of: t.of})
+		r.progress.Say(note, action.Tally{Done: t.gone, Of: t.of})
 	}
 }
 
