@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"os"
 	"slices"
 	"time"
 
@@ -56,59 +55,6 @@ func (r *Runner) ReadLog(ctx context.Context) error {
 	}
 	r.lookAll(ctx, audit.Interrupted(entries, r.audit.Alive))
 	return ctx.Err()
-}
-
-// WatchLog looks at the log again and again: other programs write to it, and some end without a word. It blocks until ctx
-// ends. While nobody writes and nobody else runs it reads nothing.
-func (r *Runner) WatchLog(ctx context.Context) error {
-	if r.audit == nil {
-		return nil
-	}
-	again := time.NewTicker(logAgain)
-	defer again.Stop()
-	var seen int64
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-again.C:
-		}
-		size := seen
-		if info, err := os.Stat(r.audit.Path()); err == nil {
-			size = info.Size()
-		}
-		if size == seen && !r.othersRun() {
-			continue
-		}
-		seen = size
-		if _, err := r.readEarlier(); err != nil {
-			return err
-		}
-	}
-}
-
-// readEarlier reads what the log has of this context, apart from what this program has written.
-func (r *Runner) readEarlier() ([]audit.Entry, error) {
-	if r.audit == nil {
-		return nil, nil
-	}
-	entries, err := r.audit.Read(logDepth)
-	if err != nil {
-		return nil, err
-	}
-	entries = slices.DeleteFunc(entries, func(e audit.Entry) bool {
-		return e.Context != text.Clean(r.cluster.Context()) || r.server() != "" && e.Server != "" && e.Server != r.server() || r.find(e.Run) != nil
-	})
-	earlier := earlierRuns(entries, r.audit.Alive)
-	r.mu.Lock()
-	r.earlier = earlier
-	r.mu.Unlock()
-	r.changed()
-	return entries, nil
-}
-
-func (r *Runner) othersRun() bool {
-	return slices.ContainsFunc(r.Runs(), func(run *Run) bool { return run.Earlier && run.State == Running })
 }
 
 // lookAll finds out what runs that were cut off have left behind. One that cannot be found out does not hold up the others.

@@ -378,3 +378,30 @@ func TestContextWithAnOddNameFindsItsOwnRuns(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatOtherProgramsBeginAndEndIsSeenWhileThisOneRuns(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		b.read()
+		watching, stop := context.WithCancel(b.t.Context())
+		defer stop()
+		ended := make(chan error, 1)
+		go func() { ended <- b.WatchLog(watching) }()
+		late := b.write("bastion", intent("late", "n1"))
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if got := b.states(); got["late"] != "running" {
+			t.Errorf("states = %v", got)
+		}
+		if p, err := b.Plan(b.t.Context(), action.Drain, target("n1"), nil); err != nil || len(p.Refusals) == 0 {
+			t.Errorf("a plan for what another program is at work on: %+v, %v", p, err)
+		}
+		b.shut(late) // without a word
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if got := b.states(); got["late"] != "cut off" {
+			t.Errorf("states = %v", got)
+		}
+		stop()
+		<-ended
+	})
+}

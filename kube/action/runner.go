@@ -156,7 +156,7 @@ func (r *Runner) Plan(ctx context.Context, id ID, t Target, o Options) (*Plan, e
 	}
 	if err := r.occupied(p); err != nil {
 		p.Refusals = append(p.Refusals, err.Error())
-	} else if other := r.elsewhere(p); other != nil {
+	} else if other := r.othersOn(p); other != nil {
 		p.Refusals = append(p.Refusals, fmt.Sprintf("a %s of %s is running %s", other.Action.Verb(), other.Target.Name(), other.Note))
 	}
 	p.Facts = append(p.Facts, r.last(t)...)
@@ -331,43 +331,6 @@ func (r *Runner) occupied(p *Plan) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.sameTarget(p)
-}
-
-// elsewhere gives a run of another program on an object of a plan, as the log has it now.
-func (r *Runner) elsewhere(p *Plan) *Run {
-	if _, err := r.readEarlier(); err != nil {
-		return nil // it is looked at again when the plan is carried out
-	}
-	for _, run := range r.Runs() {
-		if run.Earlier && run.State == Running && shares(run.Target, p.Target) {
-			return run
-		}
-	}
-	return nil
-}
-
-// ahead gives a run of another living program on one of the objects of a run whose line in the log is written, if that
-// program wrote its own before: of two that begin at the same time, one goes on.
-func (r *Runner) ahead(l *live) *Run {
-	entries, err := r.audit.Read(logDepth)
-	if err != nil {
-		return nil // what cannot be read refuses nothing: the line of this run has been written
-	}
-	i := slices.IndexFunc(entries, func(e audit.Entry) bool { return e.Run == l.run.ID })
-	for _, run := range earlierRuns(entries[:max(i, 0)], r.audit.Alive) {
-		ended := slices.ContainsFunc(entries, func(e audit.Entry) bool { return e.Event == audit.Result && e.Run == run.ID })
-		if run.State == Running && !ended && r.find(run.ID) == nil && shares(run.Target, l.run.Target) {
-			return run
-		}
-	}
-	return nil
-}
-
-// shares reports whether two targets have an object in common.
-func shares(a, b Target) bool {
-	return slices.ContainsFunc(a.Refs, func(ref kube.Ref) bool {
-		return slices.ContainsFunc(b.Refs, func(other kube.Ref) bool { return other.UID == ref.UID })
-	})
 }
 
 // followLimit is how long what comes after the end of a run is looked at.
