@@ -402,6 +402,8 @@ func TestWhatOtherProgramsBeginAndEndIsSeenWhileThisOneRuns(t *testing.T) {
 			t.Errorf("states = %v", got)
 		}
 		stop()
-		<-ended
+		if err := <-ended; err == nil {
+			t.Error("it has ended without its context")
+		}
 	})
 }
