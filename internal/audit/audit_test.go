@@ -74,7 +74,7 @@ func full() Record {
 		User: "alice", Context: "prod", Server: "https://10.0.0.1:6443", Action: "node.drain",
 		Objects: []Object{{Kind: "Node", Name: "worker-12", UID: "0d7f"}},
 		Options: map[string]string{"emptydir": "yes"}, Details: map[string]any{"note": "a < b & c", "pods": 23.0},
-		Command: []string{"kubectl", "drain", "worker-12"}, State: "done", Summary: "23 of 23", Error: "none",
+		Command: []string{"kubectl", "drain", "worker-12"}, State: "done", Summary: "23 of 23",
 		Steps: []Step{
 			{Object: Object{"Pod", "shop", "cart-1", "u1"}, State: "gone", Note: "<n>", Since: noon},
 			{Object: Object{Kind: "Pod", Name: "cart-2"}, State: "waits"},
@@ -90,7 +90,7 @@ func TestLineHasTheRecordWithMillisecondsInUTC(t *testing.T) {
 		`"user":"alice","context":"prod","server":"https://10.0.0.1:6443","action":"node.drain",`+
 		`"objects":[{"kind":"Node","name":"worker-12","uid":"0d7f"}],"options":{"emptydir":"yes"},`+
 		`"details":{"note":"a < b & c","pods":23},"command":["kubectl","drain","worker-12"],"state":"done",`+
-		`"summary":"23 of 23","error":"none","version":"v1",`+
+		`"summary":"23 of 23","version":"v1",`+
 		`"steps":[{"kind":"Pod","namespace":"shop","name":"cart-1","uid":"u1","state":"gone","note":"<n>","since":"2026-11-21T12:00:00.005Z"},`+
 		`{"kind":"Pod","name":"cart-2","state":"waits"}]}`, l.process, os.Getpid())
 	if d := cmp.Diff(want, line); d != "" {

@@ -41,7 +41,6 @@ type Record struct {
 	Command []string          `json:"command,omitempty"` // kubectl's words for it
 	State   string            `json:"state,omitempty"`   // of a result: how it ended
 	Summary string            `json:"summary,omitempty"` // of a result
-	Error   string            `json:"error,omitempty"`   // of a result
 	Steps   []Step            `json:"steps,omitempty"`   // of a result
 	Version string            `json:"version"`           // of ktriage; set by Append
 }

@@ -35,7 +35,7 @@ const closeLimit = 2 * time.Second
 // why none of them can be confirmed. The function ends what runs.
 func (p *program) runner(ctx context.Context, o *options, c *kube.Cluster, log *logs.Log) (*action.Runner, func()) {
 	s := action.Settings{
-		ReadOnly: o.readOnly, Protected: o.guards(c.Context(), p.getenv), Version: built().short(), Log: log.Logger,
+		ReadOnly: o.readOnly, Protected: o.guards(c.Context(), p.getenv), Log: log.Logger,
 	}
 	book, err := p.openAudit()
 	if err != nil {

@@ -60,7 +60,7 @@ func (c *cluster) operate(t *testing.T, kubeconfig string) *operator {
 	o.runner = action.New(ctx, o.kube, []action.Kind{drain.New(func(p *drain.Plan) action.Work {
 		o.planned = p
 		return evict.New(p, cordon.Set, drain.Read)
-	})}, o.log, action.Settings{Version: "e2e"})
+	})}, o.log, action.Settings{})
 	t.Cleanup(func() {
 		if !o.runner.Close(5 * time.Second) {
 			t.Error("a run has not ended 5 s after it was interrupted")

@@ -141,7 +141,7 @@ func (r *Runner) Decided(c *Cut) {
 func (r *Runner) Leave(c *Cut) error {
 	_, err := r.audit.Append(audit.Record{
 		Time: time.Now(), Event: audit.Left, Run: c.Run.ID, Action: string(c.Run.Action), Context: text.Clean(c.Run.Target.Context),
-		User: r.cluster.Identity().User, Objects: objects(c.Run.Target.Refs), Version: r.settings.Version,
+		User: r.cluster.Identity().User, Objects: objects(c.Run.Target.Refs),
 	})
 	return err
 }

@@ -324,7 +324,7 @@ func TestHostileLogIsCleaned(t *testing.T) {
 		for _, r := range []*audit.Record{&begun, &ended} {
 			r.User, r.Command, r.Options = evil, []string{evil}, map[string]string{"o" + evil: evil}
 			r.Objects[0].Name, r.Objects[0].Namespace, r.Objects[0].UID, r.Server = evil+r.Run, evil, evil+r.Run, evil
-			r.Details, r.Error = map[string]any{evil: evil}, evil
+			r.Details = map[string]any{evil: evil}
 		}
 		end := result(ended, evil)
 		end.Summary, end.Steps = evil, []audit.Step{{Object: end.Objects[0], State: evil, Note: evil}}

@@ -27,7 +27,7 @@ func objects(refs []kube.Ref) []audit.Object {
 func (r *Runner) record(l *live, event audit.Event, at time.Time) audit.Record {
 	return audit.Record{
 		Time: at, Event: event, Run: l.run.ID, User: l.run.User, Context: text.Clean(l.run.Target.Context), Server: r.server(),
-		Action: string(l.run.Action), Objects: objects(l.run.Target.Refs), Options: maps.Clone(l.plan.Options), Version: r.settings.Version,
+		Action: string(l.run.Action), Objects: objects(l.run.Target.Refs), Options: maps.Clone(l.plan.Options),
 	}
 }
 

@@ -22,7 +22,6 @@ import (
 type Settings struct {
 	ReadOnly  bool
 	Protected bool // the context is one in which everything is a tier harder to confirm
-	Version   string
 	Log       *slog.Logger
 	// AuditFailed is why there is no audit log; nothing is done without one.
 	AuditFailed error
