@@ -24,8 +24,6 @@ func runs(r *action.Runner) views.Runs {
 	}
 }
 
-func runPlace(id string) views.Place { return views.RunPlace(id) }
-
 // askedAgain is the distance between two questions that the server has not answered.
 const askedAgain = 5 * time.Second
 

@@ -14,6 +14,7 @@ import (
 	"ktriage/kube"
 	"ktriage/kube/action"
 	"ktriage/themes"
+	"ktriage/views"
 )
 
 // review is the sheet of an action: what would happen, what can be chosen, and the gate at its foot.
@@ -367,7 +368,7 @@ func (a *App) confirmed(msg confirmMsg) tea.Cmd {
 		thaw = a.freeze()
 	}
 	if r.id == action.Drain {
-		return tea.Batch(thaw, a.jump(runPlace(id)))
+		return tea.Batch(thaw, a.jump(views.RunPlace(id)))
 	}
 	return tea.Batch(thaw, a.flash(r.plan.Gate+a.paint.Glyph(themes.GlyphEllipsis), themes.Muted))
 }

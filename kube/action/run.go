@@ -36,7 +36,7 @@ func (s State) Severity() kube.Severity {
 // Result is how a run ended. Its text is sanitised.
 type Result struct {
 	State   State
-	Summary string    // "23 of 23 pods left in 13m21s"
+	Summary string    // "23 of 23 pods gone in 13m21s"
 	Page    []Section // what there is to look at now; may be empty
 	Undo    *Undo     // nil if it cannot be taken back
 	// Follow, if there is one, has to be called when the result has been told. It looks, changing nothing, at what comes

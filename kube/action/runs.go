@@ -115,7 +115,7 @@ func (r *Runner) changed() {
 	})
 }
 
-// Ending says how a run has ended in one line: "drain worker-12: 23 of 23 pods left".
+// Ending says how a run has ended in one line: "drain worker-12: 23 of 23 pods gone".
 func (r *Run) Ending() string {
 	s := r.Action.Verb() + " " + r.Target.Name()
 	if r.State != Done {
