@@ -61,31 +61,61 @@ const (
 	MarkRange    ID = "table.mark.range"
 	InvertMarks  ID = "table.mark.invert"
 
-	NodePods ID = "nodes.pods"
-	PodNode  ID = "pods.node"
+	NodePods     ID = "nodes.pods"
+	PodNode      ID = "pods.node"
+	WorkloadPods ID = "workloads.pods"
 
 	CordonNode   ID = "node.cordon"
 	UncordonNode ID = "node.uncordon"
 	DrainNode    ID = "node.drain"
+	DeleteNode   ID = "node.delete-node"
+	OutOfService ID = "node.out-of-service"
+	InService    ID = "node.in-service"
 
-	CancelRun ID = "run.cancel"
-	PauseRun  ID = "run.pause"
-	UndoRun   ID = "run.undo"
-	ResumeRun ID = "run.resume"
-	ShowRun   ID = "run.show"
-	SkipStep  ID = "step.skip"
-	StepNode  ID = "step.node"
+	DeletePod        ID = "pod.delete"
+	ForceDelete      ID = "pod.force-delete"
+	RemoveFinalizers ID = "pod.remove-finalizers"
 
-	SheetConfirm  ID = "sheet.confirm"
-	SheetToggle   ID = "sheet.toggle"
-	SheetNext     ID = "sheet.next"
-	SheetPrevious ID = "sheet.previous"
-	SheetAgain    ID = "sheet.again"
-	SheetCopy     ID = "sheet.copy"
-	SheetHelp     ID = "sheet.help"
-	NameConfirm   ID = "name.confirm"
-	NameNext      ID = "name.next"
-	NameClose     ID = "name.close"
+	ScaleWorkload    ID = "workload.scale"
+	RetainClaims     ID = "workload.retain"
+	RestartWorkload  ID = "workload.restart"
+	RollBackWorkload ID = "workload.roll-back"
+	PauseWorkload    ID = "workload.pause"
+	ResumeWorkload   ID = "workload.resume"
+
+	CancelRun  ID = "run.cancel"
+	PauseRun   ID = "run.pause"
+	UndoRun    ID = "run.undo"
+	ResumeRun  ID = "run.resume"
+	ShowRun    ID = "run.show"
+	CheckRun   ID = "run.check"
+	RunRetain  ID = "run.retain"
+	SkipStep   ID = "step.skip"
+	StepNode   ID = "step.node"
+	StepScale  ID = "step.scale"
+	StepDelete ID = "step.delete"
+	StepForce  ID = "step.force-delete"
+	PodScale   ID = "pods.scale"
+
+	SheetConfirm   ID = "sheet.confirm"
+	SheetToggle    ID = "sheet.toggle"
+	SheetNext      ID = "sheet.next"
+	SheetPrevious  ID = "sheet.previous"
+	SheetAgain     ID = "sheet.again"
+	SheetCopy      ID = "sheet.copy"
+	SheetHelp      ID = "sheet.help"
+	SheetLess      ID = "sheet.less"
+	SheetNumber    ID = "sheet.number"
+	SheetMore      ID = "sheet.more"
+	NumberKeep     ID = "number.keep"
+	NumberPart     ID = "number.part"
+	NumberNext     ID = "number.next"
+	NumberPrevious ID = "number.previous"
+	NumberEmpty    ID = "number.empty"
+	NumberClose    ID = "number.close"
+	NameConfirm    ID = "name.confirm"
+	NameNext       ID = "name.next"
+	NameClose      ID = "name.close"
 
 	CutResume   ID = "cutoff.resume"
 	CutUncordon ID = "cutoff.uncordon"
@@ -137,6 +167,10 @@ func moving() []Binding {
 		{
 			ID: NodePods, Scope: Nodes, Group: GroupMove, Keys: []string{"enter"}, Palette: true,
 			Short: "pods", Long: "Show the pods of the node under the cursor.",
+		},
+		{
+			ID: WorkloadPods, Scope: Workloads, Group: GroupMove, Keys: []string{"enter"}, Palette: true,
+			Short: "pods", Long: "Show the pods of the workload under the cursor.",
 		},
 		{
 			ID: PodNode, Scope: Pods, Group: GroupMove, Keys: []string{"o"}, Palette: true,
@@ -192,6 +226,13 @@ func sorting() []Binding {
 		by(Pods, "ready", "ready", "O R", "R"),
 		by(Pods, "badness", "badness", "O h"),
 
+		by(Workloads, "name", "name", "O n"),
+		by(Workloads, "kind", "kind", "O k"),
+		by(Workloads, "ready", "ready", "O r"),
+		by(Workloads, "updated", "updated", "O u"),
+		by(Workloads, "age", "age", "O a", "A"),
+		by(Workloads, "health", "health", "O h"),
+
 		by(Actions, "time", "time", "O t"),
 		by(Actions, "object", "object", "O n"),
 		by(Actions, "state", "state", "O s"),
@@ -203,23 +244,88 @@ func acting() []Binding {
 	b := func(id ID, s Scope, short, long string, keys ...string) Binding {
 		return Binding{ID: id, Scope: s, Group: GroupAct, Short: short, Long: long, Keys: keys, Palette: true}
 	}
-	acts := func(id ID, short, long string, keys ...string) Binding {
-		act := b(id, Nodes, short, long, keys...)
-		act.Acts = true
-		return act
-	}
-	return []Binding{
-		acts(CordonNode, "cordon", "Keep new pods away from the node, or the marked nodes: shows what that means, and asks.", "c"),
-		acts(UncordonNode, "uncordon", "Let new pods come to the node, or the marked nodes: shows what that means, and asks.", "u"),
-		acts(DrainNode, "drain", "Plan how the pods of the node, or the marked nodes, would be evicted: shows the plan, and asks.", "r"),
-
+	return slices.Concat(actingOnNodes(), actingOnPods(), actingOnWorkloads(), []Binding{
 		b(CancelRun, Actions, "cancel", "Stop an action: it begins nothing more. What the server has accepted goes on.", "x"),
 		b(PauseRun, Actions, "pause", "Have an action begin nothing new, or go on.", "P"),
 		b(UndoRun, Actions, "undo", "Take an action back, where that can be done: shows what that means, and asks.", "u"),
 		b(ResumeRun, Actions, "resume", "Take up an action that was cut off: makes a new plan for what is left, and asks.", "r"),
+		acts(RunRetain, Actions, RetainClaims, "keep the claims", "Keep the claims of a StatefulSet that is being scaled down, as far as they are still there: shows what that means, and asks.", "R"),
+		b(CheckRun, Actions, "checked", "Say that what an action has left behind for somebody to look after has been looked after.", "a"),
 		b(ShowRun, Actions, "audit lines", "Show what the audit log says of an action.", "y"),
-		b(SkipStep, Steps, "leave it", "Leave the pod under the cursor where it is, and go on with the others.", "i"),
+		b(SkipStep, Steps, "leave it", "Leave the object under the cursor as it is, and go on with the others.", "i"),
 		b(StepNode, Steps, "node", "Go to the node that is being drained.", "o"),
+		acts(StepScale, Steps, ScaleWorkload, "scale", "Scale what the pod under the cursor belongs to: shows the plan, and asks.", "s"),
+		danger(acts(StepDelete, Steps, DeletePod, "delete", "Delete the pod under the cursor, past its budgets: shows what that means, and asks.", "ctrl+d")),
+		danger(acts(StepForce, Steps, ForceDelete, "force delete", "Decide whether the pod under the cursor is to be deleted without its node: shows the decision sheet.", "X")),
+	})
+}
+
+// acts is a key that opens the sheet of an action.
+func acts(id ID, s Scope, act ID, short, long string, keys ...string) Binding {
+	return Binding{ID: id, Scope: s, Act: act, Group: GroupAct, Short: short, Long: long, Keys: keys, Palette: true}
+}
+
+func danger(b Binding) Binding {
+	b.Danger = true
+	return b
+}
+
+func actingOnNodes() []Binding {
+	b := func(id ID, short, long string, keys ...string) Binding {
+		return acts(id, Nodes, id, short, long, keys...)
+	}
+	return []Binding{
+		b(CordonNode, "cordon", "Keep new pods away from the node, or the marked nodes: shows what that means, and asks.", "c"),
+		b(UncordonNode, "uncordon", "Let new pods come to the node, or the marked nodes: shows what that means, and asks.", "u"),
+		b(DrainNode, "drain", "Plan how the pods of the node, or the marked nodes, would be evicted: shows the plan, and asks.", "r"),
+		danger(b(DeleteNode, "delete node", "Delete the Node object of a machine that is gone for good: shows which pods that releases, and asks.", "D")),
+		danger(b(OutOfService, "out-of-service", "Taint a node whose machine is off, so that its pods and volumes are released: shows which, and asks.", "N")),
+		b(InService, "in service", "Take the taint out-of-service away when the machine is back: shows what that means, and asks.", "I"),
+	}
+}
+
+func actingOnPods() []Binding {
+	return []Binding{
+		danger(acts(DeletePod, Pods, DeletePod, "delete", "Delete the pod, or the marked pods, gracefully: shows what replaces them, and asks.", "ctrl+d")),
+		danger(acts(ForceDelete, Pods, ForceDelete, "force delete", "Decide whether a pod that does not go is to be deleted without its node: shows the decision sheet.", "X")),
+		danger(acts(RemoveFinalizers, Pods, RemoveFinalizers, "remove finalizers", "Remove the finalizers that hold a deleted pod: shows what is skipped by it, and asks.", "ctrl+x")),
+		acts(PodScale, Pods, ScaleWorkload, "scale", "Scale what the pod belongs to: shows which pods come and go, and asks.", "s"),
+	}
+}
+
+func actingOnWorkloads() []Binding {
+	b := func(id ID, short, long string, keys ...string) Binding {
+		return acts(id, Workloads, id, short, long, keys...)
+	}
+	return []Binding{
+		b(ScaleWorkload, "scale", "Scale the workload, or the marked ones, each to its own number: shows which pods come and go, and asks.", "s"),
+		b(RestartWorkload, "restart", "Replace the pods of the workload one after the other: shows the order, and asks.", "r"),
+		b(RollBackWorkload, "roll back", "Go back to an earlier revision: shows what changes, and asks.", "b"),
+		b(PauseWorkload, "pause", "Pause the rollout of a Deployment, or suspend a CronJob: shows what that means, and asks.", "p"),
+		b(ResumeWorkload, "resume", "Let a paused rollout, or a suspended CronJob, go on: shows what that means, and asks.", "u"),
+		b(RetainClaims, "keep the claims", "Keep the claims of a StatefulSet when it is scaled down: shows what that means, and asks.", "R"),
+	}
+}
+
+// instead are the keys of a sheet that open the sheet of another action, where the plan offers it.
+func instead() []Binding {
+	b := func(act ID, short, long string, keys ...string) Binding {
+		offer := acts("sheet."+act, Sheet, act, short, long, keys...)
+		offer.Palette = false
+		return offer
+	}
+	return []Binding{
+		b(ScaleWorkload, "scale", "Show the sheet for scaling, if it is offered here.", "s"),
+		b(RetainClaims, "keep the claims", "Show the sheet for keeping the claims, if it is offered here.", "R"),
+		b(RollBackWorkload, "roll back", "Show the sheet for going back to an earlier revision, if it is offered here.", "b"),
+		b(ResumeWorkload, "resume", "Show the sheet for letting it go on, if it is offered here.", "u"),
+		danger(b(DeletePod, "delete", "Show the sheet for deleting gracefully, if it is offered here.", "ctrl+d")),
+		danger(b(ForceDelete, "force delete", "Show the decision sheet, if it is offered here.", "X")),
+		danger(b(RemoveFinalizers, "remove finalizers", "Show the sheet for removing finalizers, if it is offered here.", "ctrl+x")),
+		danger(b(DeleteNode, "delete node", "Show the sheet for deleting the Node object, if it is offered here.", "D")),
+		danger(b(OutOfService, "out-of-service", "Show the sheet for tainting the node, if it is offered here.", "N")),
+		b(InService, "in service", "Show the sheet for taking the taint away, if it is offered here.", "I"),
+		b(DrainNode, "drain", "Show the plan of a drain, if it is offered here.", "r"),
 	}
 }
 
@@ -283,6 +389,9 @@ func overlays() []Binding {
 		b(PaletteGo, Palette, GroupPalette, "go", "Do what the chosen line says.", "enter"),
 		b(SheetConfirm, Sheet, GroupAct, "confirm", "Do what the sheet says, once it has been read to its end.", "y"),
 		b(SheetToggle, Sheet, GroupAct, "change", "Change the chosen option: a new plan is made.", "space"),
+		b(SheetLess, Sheet, GroupAct, "one less", "Take one away from the number: a new plan is made.", "-"),
+		b(SheetMore, Sheet, GroupAct, "one more", "Add one to the number: a new plan is made.", "+", "="),
+		b(SheetNumber, Sheet, GroupAct, "number", "Type another number: a new plan is made.", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
 		b(SheetNext, Sheet, GroupMove, "next part", "Go to the next part of the sheet: plan, options, gate.", "tab"),
 		b(SheetPrevious, Sheet, GroupMove, "previous part", "Go to the part before.", "shift+tab"),
 		b(SheetAgain, Sheet, GroupAct, "plan again", "Make the plan anew.", "ctrl+r"),
@@ -291,6 +400,12 @@ func overlays() []Binding {
 		b(NameConfirm, Name, GroupAct, "confirm", "Do what the sheet says, once the name is typed.", "enter"),
 		b(NameNext, Name, GroupMove, "back to the plan", "Go back to the plan; what is typed stays.", "tab", "shift+tab"),
 		b(NameClose, Name, GroupMove, "close", "Close the sheet; nothing happens.", "esc"),
+		b(NumberKeep, Number, GroupAct, "to the plan", "Go back to the plan, with the number that is typed.", "enter"),
+		b(NumberNext, Number, GroupMove, "next", "Go to the next number, or the next option.", "down"),
+		b(NumberPrevious, Number, GroupMove, "previous", "Go to the number before.", "up"),
+		b(NumberPart, Number, GroupMove, "next part", "Go to the next part of the sheet; what is typed stays.", "tab"),
+		b(NumberEmpty, Number, GroupAct, "empty", "Empty the field.", "ctrl+u"),
+		b(NumberClose, Number, GroupMove, "close", "Close the sheet; nothing happens.", "esc"),
 		b(CutResume, CutOff, GroupAct, "resume", "Make a new plan for what is left, and show it.", "r"),
 		b(CutUncordon, CutOff, GroupAct, "uncordon", "Let new pods come back to the node: shows what that means, and asks.", "u"),
 		b(CutLeave, CutOff, GroupAct, "leave it", "Leave everything as it is, and do not ask again.", "l"),
@@ -299,6 +414,7 @@ func overlays() []Binding {
 		b(LeaveWait, Leaving, GroupAct, "wait", "Wait here, and quit when everything has ended.", "w"),
 		b(PaletteClose, Palette, GroupPalette, "close", "Close the palette; nothing happens.", "esc"),
 	}
+	table = append(table, instead()...)
 	for i, b := range table {
 		table[i].Fixed = slices.Contains(b.Keys, "esc") // esc climbs out of everything, whoever rebinds what
 	}

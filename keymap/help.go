@@ -54,6 +54,7 @@ var sections = []struct {
 	{Table, "In every list"},
 	{Nodes, "Nodes"},
 	{Pods, "Pods"},
+	{Workloads, "Workloads"},
 	{Actions, "Actions"},
 	{Steps, "The steps of an action"},
 	{Filter, "While a filter is typed"},
@@ -64,6 +65,7 @@ var sections = []struct {
 	{Log, "Messages"},
 	{Sheet, "The sheet of an action"},
 	{Name, "While a name is typed to confirm"},
+	{Number, "While a number is typed on a sheet"},
 	{CutOff, "An action that was cut off"},
 	{Leaving, "Quitting while actions run"},
 }

@@ -17,48 +17,52 @@ type Scope string
 
 // The scopes. Path says which of them lie behind one another.
 const (
-	Always  Scope = "always"  // whatever has the focus
-	App     Scope = "app"     // whichever pane has the focus
-	Table   Scope = "table"   // any pane that is a list
-	Nodes   Scope = "nodes"   // the Nodes pane
-	Pods    Scope = "pods"    // the Pods pane
-	Actions Scope = "actions" // the Actions pane
-	Steps   Scope = "steps"   // the steps of one action, in the Actions pane
-	Filter  Scope = "filter"  // the filter line while it is typed
-	Palette Scope = "palette" // the palette
-	Text    Scope = "text"    // any overlay that is read
-	Help    Scope = "help"    // the help overlay
-	Details Scope = "details" // the details overlay
-	Log     Scope = "log"     // the messages overlay
-	Sheet   Scope = "sheet"   // the sheet of an action
-	Name    Scope = "name"    // the same while the name of the object is typed
-	CutOff  Scope = "cutoff"  // what is asked of an action that was cut off
-	Leaving Scope = "leaving" // what is asked of who quits while actions run
+	Always    Scope = "always"    // whatever has the focus
+	App       Scope = "app"       // whichever pane has the focus
+	Table     Scope = "table"     // any pane that is a list
+	Nodes     Scope = "nodes"     // the Nodes pane
+	Pods      Scope = "pods"      // the Pods pane
+	Workloads Scope = "workloads" // the Workloads pane
+	Actions   Scope = "actions"   // the Actions pane
+	Steps     Scope = "steps"     // the steps of one action, in the Actions pane
+	Filter    Scope = "filter"    // the filter line while it is typed
+	Palette   Scope = "palette"   // the palette
+	Text      Scope = "text"      // any overlay that is read
+	Help      Scope = "help"      // the help overlay
+	Details   Scope = "details"   // the details overlay
+	Log       Scope = "log"       // the messages overlay
+	Sheet     Scope = "sheet"     // the sheet of an action
+	Name      Scope = "name"      // the same while the name of the object is typed
+	Number    Scope = "number"    // the same while a number is typed
+	CutOff    Scope = "cutoff"    // what is asked of an action that was cut off
+	Leaving   Scope = "leaving"   // what is asked of who quits while actions run
 )
 
 // behind gives each scope the one that gets the keys it does not know. A scope that is read or typed into has no App
 // behind it: what it covers must not react.
 var behind = map[Scope]Scope{
-	App:     Always,
-	Table:   App,
-	Nodes:   Table,
-	Pods:    Table,
-	Actions: Table,
-	Steps:   Actions,
-	Filter:  Always,
-	Palette: Always,
-	Text:    Always,
-	Help:    Text,
-	Details: Text,
-	Log:     Text,
-	Sheet:   Text,
-	Name:    Always,
-	CutOff:  Text,
-	Leaving: Text,
+	App:       Always,
+	Table:     App,
+	Nodes:     Table,
+	Pods:      Table,
+	Workloads: Table,
+	Actions:   Table,
+	Steps:     Actions,
+	Filter:    Always,
+	Palette:   Always,
+	Text:      Always,
+	Help:      Text,
+	Details:   Text,
+	Log:       Text,
+	Sheet:     Text,
+	Name:      Always,
+	Number:    Always,
+	CutOff:    Text,
+	Leaving:   Text,
 }
 
 // typed are the scopes with a text field: a printable key must reach the field.
-var typed = []Scope{Filter, Palette, Name}
+var typed = []Scope{Filter, Palette, Name, Number}
 
 // Path gives the scope and all that lie behind it, innermost first: what Resolve and Help take.
 func (s Scope) Path() []Scope {
@@ -79,7 +83,7 @@ type Binding struct {
 	Short   string // footer and which-key hint: "filter"
 	Long    string // help, palette, docs: one sentence
 	Group   string // column of the help, one of the Group constants
-	Acts    bool   // opens the sheet of the action of this ID
+	Act     ID     // the action whose sheet it opens, "" for none
 	Danger  bool   // destroys something: never on one bare lower-case letter
 	Fixed   bool   // cannot be rebound, nor its keys be taken by a scope inside its own
 	Prefix  bool   // names what the sequences begin with; does nothing itself
@@ -131,7 +135,7 @@ func (b Binding) clone() Binding {
 }
 
 // Panes is how many panes can be focused by their number.
-const Panes = 3
+const Panes = 4
 
 // PaneID is the binding that focuses the pane of that number, 1 to Panes.
 func PaneID(number int) ID { return ID(fmt.Sprintf("pane.%d", number)) }

@@ -33,6 +33,8 @@ type Cluster struct {
 	nodes *store[*Node]
 	pods  *store[*Pod]
 
+	workloads *store[*Workload] // of all kinds
+
 	notifier *Notifier
 	identity atomic.Pointer[Identity]
 	probing  sync.Mutex
@@ -43,6 +45,8 @@ type Cluster struct {
 	asked chan struct{} // capacity 1: a reader waits for the answer to a query
 	read  chan struct{} // closed when the first readings of nodes and pods have come to an end, good or bad
 	dirty atomic.Uint32 // Kinds that changed outside the stores
+
+	rescoped chan struct{} // capacity 1: other namespaces are looked at than before
 
 	informers struct {
 		sync.Mutex
@@ -60,6 +64,11 @@ type Cluster struct {
 	allNodes   bool                // every node is known
 	moved      Kinds               // what else the last publication changed for rows of other kinds
 	movedNodes map[string]struct{} // names of the nodes whose state has changed since pods were judged; nil for none
+
+	ailing      kin[*Pod]        // of each workload
+	runs        kin[*Workload]   // the Jobs of each CronJob
+	scalers     kin[*Workload]   // the autoscalers of each workload
+	workloadUID map[Owner]string // of every workload that has a row
 }
 
 // New makes a cluster of its clients. context is its name, fallback the namespace to look at if namespaces ({""} for all)
@@ -72,6 +81,7 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 		context: context, fallback: fallback, config: &rest.Config{},
 		client: clients.Kubernetes, rows: clients.Rows, log: log, notifier: NewNotifier(),
 		wake: make(chan struct{}, 1), asked: make(chan struct{}, 1), read: make(chan struct{}),
+		rescoped: make(chan struct{}, 1), workloadUID: map[Owner]string{},
 		loads: map[string]Load{}, nodeStates: map[string]NodeState{},
 	}
 	if c.rows == nil {
@@ -79,7 +89,8 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 	}
 	c.nodes = newStore(c.woken, judgeNode)
 	c.pods = newStore(c.woken, judgePod)
-	c.nodes.moved, c.pods.moved = c.nodeMoved, c.podMoved
+	c.workloads = newStore(c.woken, judgeWorkload)
+	c.nodes.moved, c.pods.moved, c.workloads.moved = c.nodeMoved, c.podMoved, c.workloadMoved
 	c.identity.Store(&Identity{})
 	c.scope.Store(&Scope{Namespaces: namespaces})
 	server := discovery.ToServerVersionInterfaceWithContext(clients.Kubernetes.Discovery())
@@ -97,6 +108,11 @@ func judgeNode(n *Node, m Moment) (uint8, Severity, time.Time) {
 func judgePod(p *Pod, m Moment) (uint8, Severity, time.Time) {
 	rank, until := p.Badness(m)
 	return rank, podSeverity(rank), until
+}
+
+func judgeWorkload(w *Workload, m Moment) (uint8, Severity, time.Time) {
+	rank, until := w.Badness(m)
+	return rank, workloadSeverity(rank), until
 }
 
 // Context is the name of the kubeconfig context, not sanitised.
@@ -139,15 +155,20 @@ func (c *Cluster) Start(ctx context.Context, want Kinds) {
 	safe.Go("publisher", func() { c.publish(ctx) })
 	safe.Go("heartbeat", func() { c.heart.run(ctx) })
 	if want&Nodes != 0 {
-		c.nodes.expect(metav1.NamespaceAll)
+		c.nodes.expect(origin{})
 		c.inform(ctx, c.nodeInformer())
 	}
 	if want&Pods != 0 {
 		namespaces := c.Scope().Namespaces
-		c.pods.expect(namespaces...)
+		for _, ns := range namespaces {
+			c.pods.expect(origin{namespace: ns})
+		}
 		for _, ns := range namespaces {
 			c.inform(ctx, c.podInformer(ctx, ns))
 		}
+	}
+	if want&Workloads != 0 {
+		c.startWorkloads(ctx, want)
 	}
 	if want&Metrics != 0 {
 		safe.Go("metrics", func() {
@@ -225,7 +246,7 @@ func (c *Cluster) heard() time.Time {
 func (c *Cluster) nodeInformer() *informer[*Node] {
 	list := func() runtime.Object { return &corev1.NodeList{} }
 	return &informer[*Node]{
-		signals: newSignals(), source: newSource(c.rows, "nodes", "", list),
+		signals: newSignals(), source: newSource(c.rows, "/api/v1", "nodes", "", list),
 		resource: "nodes", store: c.nodes, lost: c.lost, heard: c.heard, log: c.log,
 		row: func(o runtime.Object) *Node { return NewNode(o.(*corev1.Node)) },
 	}
@@ -234,7 +255,7 @@ func (c *Cluster) nodeInformer() *informer[*Node] {
 func (c *Cluster) podInformer(ctx context.Context, namespace string) *informer[*Pod] {
 	list := func() runtime.Object { return &corev1.PodList{} }
 	i := &informer[*Pod]{
-		signals: newSignals(), source: newSource(c.rows, "pods", namespace, list),
+		signals: newSignals(), source: newSource(c.rows, "/api/v1", "pods", namespace, list),
 		resource: "pods", namespace: namespace, store: c.pods, lost: c.lost, heard: c.heard, log: c.log,
 		row: func(o runtime.Object) *Pod { return NewPod(o.(*corev1.Pod)) },
 	}
@@ -253,9 +274,10 @@ func (c *Cluster) narrow(ctx context.Context, err error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	c.scope.Store(&Scope{Namespaces: []string{c.fallback}, Limited: err})
-	c.pods.sweep(metav1.NamespaceAll, nil)
-	c.pods.expect(c.fallback)
-	c.pods.forget(metav1.NamespaceAll)
+	c.pods.sweep(origin{}, nil)
+	c.pods.expect(origin{namespace: c.fallback})
+	c.pods.forget(origin{})
+	signal(c.rescoped)
 	gone := c.inform(ctx, c.podInformer(ctx, c.fallback))
 	c.narrowed = func() {
 		stop()
@@ -276,8 +298,9 @@ func (c *Cluster) widen(ctx context.Context) {
 	c.narrowed()
 	c.narrowed = nil
 	c.scope.Store(&Scope{Namespaces: []string{metav1.NamespaceAll}})
-	c.pods.expect(metav1.NamespaceAll)
-	c.pods.forget(c.fallback)
+	c.pods.expect(origin{})
+	c.pods.forget(origin{namespace: c.fallback})
+	signal(c.rescoped)
 	c.touch(Connection)
 	safe.Go("probe", func() { _ = c.KeepProbing(ctx) }) // what we may do now; until it is known, what we could do before stands
 }

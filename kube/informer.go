@@ -54,9 +54,11 @@ var (
 type informer[R Row] struct {
 	signals
 	source
-	resource, namespace string
+	resource  string
+	namespace string
+	kind      Kinds // of the rows, where the store has several; 0 otherwise
 
-	row   func(runtime.Object) R
+	row   func(runtime.Object) R // the zero R for an object that is worth no row
 	store *store[R]
 	lost  func(error)      // told of every failure
 	heard func() time.Time // when the server was last heard of: now, while it answers
@@ -178,6 +180,7 @@ func (i *informer[R]) stream(ctx context.Context) (string, error) {
 
 // pages reads the list in pages. The pages after the first come from the same version as the first.
 func (i *informer[R]) pages(ctx context.Context) (string, error) {
+	var none R
 	seen, opts := i.census(), metav1.ListOptions{Limit: firstPage}
 	for {
 		answered := i.asks()
@@ -192,9 +195,10 @@ func (i *informer[R]) pages(ctx context.Context) (string, error) {
 		}
 		rows := make([]R, 0, len(objects))
 		for _, o := range objects {
-			r := i.row(o)
-			seen.add(r.Ref().UID)
-			rows = append(rows, r)
+			if r := i.row(o); r != none {
+				seen.add(r.Ref().UID)
+				rows = append(rows, r)
+			}
 		}
 		i.store.put(rows...)
 		list, err := meta.ListAccessor(page)
@@ -262,9 +266,7 @@ func (i *informer[R]) consume(ctx context.Context, w watch.Interface, version st
 		}
 		switch e.Type {
 		case watch.Added, watch.Modified:
-			r := i.row(e.Object)
-			seen.add(r.Ref().UID)
-			i.store.put(r)
+			i.take(e, string(object.GetUID()), seen)
 		case watch.Deleted:
 			i.store.remove(string(object.GetUID()))
 		case watch.Bookmark:
@@ -280,6 +282,22 @@ func (i *informer[R]) consume(ctx context.Context, w watch.Interface, version st
 	}
 }
 
+// take puts the row of an object into the store, or takes it out of it if the object has become worth none.
+func (i *informer[R]) take(e watch.Event, uid string, seen *census) {
+	var none R
+	r := i.row(e.Object)
+	switch {
+	case r != none:
+		seen.add(r.Ref().UID)
+		i.store.put(r)
+	case e.Type == watch.Modified:
+		i.store.remove(uid)
+	}
+}
+
+// origin says which rows the informer brings.
+func (i *informer[R]) origin() origin { return origin{i.kind, i.namespace} }
+
 // ended says what the end of a watch means: nothing after a complete listing, since servers end watches as a matter of
 // course, but a failure in the midst of one.
 func (i *informer[R]) ended(seen *census) error {
@@ -292,7 +310,7 @@ func (i *informer[R]) ended(seen *census) error {
 // complete marks the end of a listing.
 func (i *informer[R]) complete(seen *census) {
 	if seen.uids != nil {
-		i.store.sweep(i.namespace, seen.uids)
+		i.store.sweep(i.origin(), seen.uids)
 	}
 	i.synced = true
 	i.works()
@@ -314,7 +332,7 @@ func (i *informer[R]) tell(st State) {
 func (i *informer[R]) set(st State) {
 	if st.Phase != Live || i.phase != Live {
 		i.phase = st.Phase
-		i.store.setState(i.namespace, st)
+		i.store.setState(i.origin(), st)
 	}
 }
 

@@ -89,7 +89,7 @@ func inBubble(t *testing.T, test func(w *wire)) {
 func (w *wire) start() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan struct{})
-	w.store.expect("")
+	w.store.expect(origin{})
 	go func() {
 		w.inf.run(ctx)
 		close(done)

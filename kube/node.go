@@ -133,6 +133,7 @@ func (n *Node) State() NodeState {
 	if s.Silent {
 		s.SilentSince = n.Ready.Since
 	}
+	s.OutOfService = slices.ContainsFunc(n.Taints, func(t Taint) bool { return t.Key == corev1.TaintNodeOutOfService })
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 
@@ -18,29 +19,52 @@ import (
 // decode those and to collect them as garbage would be most of what it costs to load 150,000 pods. So what no row needs is
 // cut out of the protobuf bytes before the typed decoder sees them; NewPod and NewNode are none the wiser.
 //
-// What stays is declared here, by the field numbers of k8s.io/api/core/v1/generated.proto and
+// What stays is declared here and in workloadprune.go, by the field numbers of k8s.io/api/core/v1/generated.proto and
 // k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto. A row that reads another field needs it here too:
 // TestRowsOfPrunedObjectsAreThoseOfFullOnes fails until it has it.
 
 // keep says what stays of a message: of the fields that it lists, what they say; nothing of the others.
 type keep struct {
-	fields []*keep          // by field number; nil for what goes
-	keys   []string         // of an entry of a map: the keys whose entries stay; nil for all
-	kinds  map[string]*keep // of the envelope of an object: what stays of it, by kind; the others stay as they are
+	fields []*keep  // by field number; nil for what goes
+	keys   []string // of an entry of a map: the keys whose entries stay; nil for all
+	// kinds are, of the envelope of an object, what stays of it, by apiVersion and kind; the others stay as they are.
+	kinds map[string]map[string]*keep
 }
 
 type byNumber []*keep
 
-func message(f byNumber) *keep         { return &keep{fields: f} }
-func entries(keys ...string) *keep     { return &keep{fields: byNumber{1: whole, 2: whole}, keys: keys} }
-func objects(k map[string]*keep) *keep { return &keep{kinds: k} }
+func message(f byNumber) *keep     { return &keep{fields: f} }
+func entries(keys ...string) *keep { return &keep{fields: byNumber{1: whole, 2: whole}, keys: keys} }
+
+// objects are envelopes of the kinds that rows are made of, around lists of them or around single ones.
+func objects(lists bool) *keep {
+	kinds := map[string]map[string]*keep{}
+	for version, byKind := range keptObjects() {
+		kinds[version] = map[string]*keep{}
+		for kind, object := range byKind {
+			if lists {
+				kinds[version][kind+"List"] = envelope(listOf(object))
+			} else {
+				kinds[version][kind] = envelope(object)
+			}
+		}
+	}
+	return &keep{kinds: kinds}
+}
+
+// keptObjects are what stays of each kind, by apiVersion and kind.
+func keptObjects() map[string]map[string]*keep {
+	all := maps.Clone(keptWorkloads)
+	all["v1"] = map[string]*keep{"Pod": keptPod, "Node": keptNode}
+	return all
+}
 
 // envelope is k8s.io/apimachinery/pkg/runtime.Unknown, in which an object travels, around what stays of the object.
 func envelope(object *keep) *keep {
 	return message(byNumber{1: whole /* typeMeta */, 2: object /* raw */, 3: whole /* contentEncoding */, 4: whole /* contentType */})
 }
 
-// listOf is a PodList or NodeList.
+// listOf is a PodList, NodeList, or list of workloads.
 func listOf(item *keep) *keep {
 	return message(byNumber{
 		1: message(byNumber{ // metadata
@@ -55,15 +79,12 @@ var (
 	whole = &keep{}                // the field stays as it is
 	there = message(byNumber{nil}) // that the message is there is all that counts
 
-	keptPages = objects(map[string]*keep{
-		"PodList":  envelope(listOf(keptPod)),
-		"NodeList": envelope(listOf(keptNode)),
-	})
+	keptPages = objects(true)
 	// keptEvents is metav1.WatchEvent.
 	keptEvents = message(byNumber{
 		1: whole, // type
 		2: message(byNumber{ // object
-			1: objects(map[string]*keep{"Pod": envelope(keptPod), "Node": envelope(keptNode)}), // raw
+			1: objects(false), // raw
 		}),
 	})
 
@@ -260,31 +281,32 @@ func (k *keep) names(entry []byte) bool {
 // pruneObject prunes an object of a kind that is known, with its prefix and envelope.
 func (k *keep) pruneObject(dst, src []byte) (out []byte, ok bool) {
 	unknown, ok := bytes.CutPrefix(src, []byte(magic))
-	kind := k.kinds[string(coreKind(unknown))]
+	apiVersion, name := kindOf(unknown)
+	kind := k.kinds[string(apiVersion)][string(name)]
 	if !ok || kind == nil {
 		return append(dst, src...), true
 	}
 	return kind.prune(append(dst, magic...), unknown)
 }
 
-// coreKind reads the kind of an object of apiVersion v1 from the beginning of its envelope; nil for any other.
-func coreKind(unknown []byte) (kind []byte) {
+// kindOf reads what an object is from the beginning of its envelope; nil for what cannot be read.
+func kindOf(unknown []byte) (apiVersion, kind []byte) {
 	f, ok := firstField(unknown)
 	if !ok || f.number != 1 || f.wire != protowire.BytesType {
-		return nil
+		return nil, nil
 	}
 	apiVersion, kind, err := typeMeta(unknown[f.head:f.size])
-	if err != nil || string(apiVersion) != "v1" {
-		return nil
+	if err != nil {
+		return nil, nil
 	}
-	return kind
+	return apiVersion, kind
 }
 
 // usualSize is more than what stays of most pods, in bytes.
 const usualSize = 1 << 10
 
-// pruning is a serializer for what rows are made of: it decodes pages and watch events of pods and nodes without what no
-// row needs, and everything else as the serializer that it is made of.
+// pruning is a serializer for what rows are made of: it decodes pages and watch events of nodes, pods and workloads without
+// what no row needs, and everything else as the serializer that it is made of.
 type pruning struct {
 	runtime.NegotiatedSerializer
 	spare *sync.Pool // of *[]byte

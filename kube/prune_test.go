@@ -96,16 +96,23 @@ var words = map[string][]string{
 	"NodeConditionType": {"Ready", "MemoryPressure", "KernelDeadlock", "KernelReady"}, "ConditionStatus": {"True", "False", "Unknown"},
 	"ContainerRestartPolicy": {"Always", "Never"}, "ResourceName": {"cpu", "memory", "pods", "ephemeral-storage"},
 	"NodeAddressType": {"InternalIP", "ExternalIP", "Hostname"},
-	"Reason":          {"", "Error", "Completed", "CrashLoopBackOff", "Unschedulable", "SchedulingGated", "Infeasible", "NodeLost"},
+	"Reason":          {"", "Error", "Completed", "CrashLoopBackOff", "Unschedulable", "SchedulingGated", "Infeasible", "NodeLost", "SyncFailed"},
 	"Message":         {"", "back-off 40s restarting failed container", "0/3 nodes are available: 3 Insufficient memory.", "why"},
 	"Name":            {"a", "b"}, "SchedulerName": {"default-scheduler", "other"}, "NodeName": {"", "worker-1"},
 	"Key": {"node.kubernetes.io/unschedulable", "example.com/taint"},
+
+	"DeploymentConditionType": {"Progressing", "ReplicaFailure"}, "ReplicaSetConditionType": {"ReplicaFailure"},
+	"JobConditionType": {"Complete", "Failed"}, "HorizontalPodAutoscalerConditionType": {"AbleToScale", "ScalingLimited"},
+	"StatefulSetUpdateStrategyType": {"RollingUpdate", "OnDelete"}, "DaemonSetUpdateStrategyType": {"RollingUpdate", "OnDelete"},
+	"DeploymentStrategyType": {"RollingUpdate", "Recreate"}, "ConcurrencyPolicy": {"Allow", "Forbid"},
+	"PodManagementPolicyType": {"OrderedReady", "Parallel"}, "Type": {"DisruptionAllowed"},
+	"CurrentRevision": {"r1", "r2"}, "UpdateRevision": {"r1", "r2"},
 }
 
 // keys are those of maps of strings.
 var keys = []string{
 	corev1.MirrorPodAnnotationKey, "example.com/other", "node-role.kubernetes.io/gpu", "kubernetes.io/role",
-	"topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone",
+	revisionAnnotation, "topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone",
 }
 
 func (f filler) word(list ...string) string {
@@ -415,7 +422,7 @@ func podsOf(t *testing.T, contentType string, body []byte) source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newSource(api, "pods", "", func() runtime.Object { return &corev1.PodList{} })
+	return newSource(api, "/api/v1", "pods", "", func() runtime.Object { return &corev1.PodList{} })
 }
 
 func TestWatchedObjectsArePruned(t *testing.T) {

@@ -82,13 +82,18 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 	m := Moment{Now: now, Usage: c.usage, RowsRead: c.rowsRead, Complete: c.complete, NodesKnown: c.allNodes}
 	nodes := c.nodes.absorb(m, nil)
 	m.Nodes = c.nodeStates
+	moved := c.movedNodes
 	beside := c.besideNodes(changed)
+	known := changed & Nodes // it has turned out whether all nodes are known
 	changed |= c.moved & Nodes
 	if c.pods.publish(m, changed&(Metrics|Nodes), beside) {
 		out |= Pods
 	}
 	if c.podsKnown {
 		m.Loads = c.loads
+	}
+	if c.publishWorkloads(&m, known, moved) {
+		out |= Workloads
 	}
 	c.moment.Store(&m)
 	if c.nodes.show(m, changed&(Metrics|Pods)|c.moved&Pods, nodes) {
@@ -138,7 +143,7 @@ func (c *Cluster) settle() Kinds {
 // untilDue is the time until some row must be judged again.
 func (c *Cluster) untilDue() time.Duration {
 	wait := time.Hour
-	for _, at := range []time.Time{c.nodes.nextDue(), c.pods.nextDue()} {
+	for _, at := range []time.Time{c.nodes.nextDue(), c.pods.nextDue(), c.workloads.nextDue()} {
 		if !at.IsZero() {
 			wait = min(wait, max(time.Until(at), publishGap))
 		}
@@ -171,8 +176,9 @@ func (c *Cluster) nodeMoved(from, to *Node) {
 	c.movedNodes[to.Name] = struct{}{}
 }
 
-// podMoved keeps what the pods of each node ask for, under the same rule.
+// podMoved keeps what the pods of each node ask for, and which pods of each workload are not well, under the same rule.
 func (c *Cluster) podMoved(from, to *Pod) {
+	c.ailingMoved(from, to)
 	before, after := from.load(), to.load()
 	if before == after {
 		return

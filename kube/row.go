@@ -12,7 +12,40 @@ const (
 	Metrics
 	Connection // health, identity, permissions
 	Actions    // runs of kube/action, and their steps
+
+	StatefulSets
+	Deployments
+	DaemonSets
+	ReplicaSets
+	Jobs
+	CronJobs
+	Autoscalers // HorizontalPodAutoscalers
+	Budgets     // PodDisruptionBudgets
+	Claims      // PersistentVolumeClaims: no rows; actions name them
+
+	// Workloads are the kinds of the Workloads pane.
+	Workloads = StatefulSets | Deployments | DaemonSets | ReplicaSets | Jobs | CronJobs | Autoscalers | Budgets
 )
+
+// kindNames are the API's names of the kinds of objects.
+var kindNames = map[Kinds]string{
+	Nodes: "Node", Pods: "Pod", StatefulSets: "StatefulSet", Deployments: "Deployment", DaemonSets: "DaemonSet",
+	ReplicaSets: "ReplicaSet", Jobs: "Job", CronJobs: "CronJob", Autoscalers: "HorizontalPodAutoscaler",
+	Budgets: "PodDisruptionBudget", Claims: "PersistentVolumeClaim",
+}
+
+// Kind is the API's name of a single kind of object ("StatefulSet"), "" for any other set of kinds.
+func (k Kinds) Kind() string { return kindNames[k] }
+
+// KindNamed gives the kind of that name in the API, 0 if there are no such objects here.
+func KindNamed(name string) Kinds {
+	for k, n := range kindNames {
+		if n == name {
+			return k
+		}
+	}
+	return 0
+}
 
 // Ref names one object for good: a new object under the same name has another UID.
 type Ref struct {
@@ -53,8 +86,13 @@ type NodeState struct {
 	SilentSince time.Time // when the node controller declared it
 	Ready       bool
 
+	OutOfService bool // it has the taint node.kubernetes.io/out-of-service
+
 	uid string // of the node: a new one may have the name of an old one
 }
+
+// UID is that of the node.
+func (s NodeState) UID() string { return s.uid }
 
 // Use is one sample of CPU and memory.
 type Use struct {
@@ -82,6 +120,10 @@ type Moment struct {
 	Usage    *Usage
 	Loads    map[string]Load      // by node name; nil while the pods of every node are not known
 	Nodes    map[string]NodeState // by node name
+
+	Ailing  map[Owner][]*Pod      // the pods of each workload that are not well
+	Runs    map[Owner][]*Workload // the Jobs of each CronJob
+	Scalers map[Owner][]*Workload // the autoscalers of each workload
 
 	NodesKnown bool // all nodes that there are are in Nodes
 }

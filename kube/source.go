@@ -18,13 +18,14 @@ type source struct {
 	watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
 }
 
-// newSource makes the requests for a resource in a namespace, "" for all. list makes an empty list to decode into.
+// newSource makes the requests for a resource of the API at prefix ("/api/v1", "/apis/apps/v1") in a namespace, "" for all.
+// list makes an empty list to decode into.
 //
 // To repeat a request that failed is the informer's business: client-go on its own would repeat it ten times, seconds
 // apart, and tell nobody.
-func newSource(api rest.Interface, resource, namespace string, list func() runtime.Object) source {
+func newSource(api rest.Interface, prefix, resource, namespace string, list func() runtime.Object) source {
 	get := func(o metav1.ListOptions) *rest.Request {
-		return api.Get().NamespaceIfScoped(namespace, namespace != "").Resource(resource).
+		return api.Get().AbsPath(prefix).NamespaceIfScoped(namespace, namespace != "").Resource(resource).
 			VersionedParams(&o, scheme.ParameterCodec).MaxRetries(0)
 	}
 	return source{

@@ -1,6 +1,11 @@
 package kube
 
-import "time"
+import (
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
 
 // Phase says how far rows can be believed.
 type Phase uint8
@@ -24,9 +29,29 @@ type State struct {
 	Since   time.Time // when the phase began; for Stale when the rows were last known to be true
 	Err     error     // why it is not Live; Explain makes words of it that are fit to be shown
 	Seen    int       // rows read so far, while Loading
-	Missing error     // why the rows of MissingFrom are not there, nil if all are
-	// MissingFrom is the first of the namespaces that are looked at but may not be read.
+	Missing error     // why some rows are not there, nil if all are
+	// MissingFrom is the first of the namespaces that are looked at but may not be read, "" for all that are.
 	MissingFrom string
+	// MissingKinds are the kinds of rows that may not be read, where a pane has several.
+	MissingKinds Kinds
+}
+
+// MissingWhat names the rows that are not there: "namespace cart", "cronjobs", "jobs and cronjobs of namespace cart"; "" if
+// all are.
+func (s State) MissingWhat() string {
+	what := strings.Join(s.MissingKinds.plurals(), ", ")
+	if i := strings.LastIndex(what, ", "); i >= 0 {
+		what = what[:i] + " and " + what[i+2:]
+	}
+	switch {
+	case s.Missing == nil:
+		return ""
+	case what == "":
+		return "namespace " + clean(s.MissingFrom)
+	case s.MissingFrom == "":
+		return what
+	}
+	return what + " of namespace " + clean(s.MissingFrom)
 }
 
 // complete reports whether all rows have been read at least once.
@@ -34,3 +59,11 @@ func (s State) complete() bool { return s.Phase == Live || s.Phase == Stale }
 
 // settled reports whether the first listing has come to an end, good or bad.
 func (s State) settled() bool { return s.Phase != Loading || s.Err != nil }
+
+// WhyMissing says in two words why some rows are not there: "not allowed", or "not there" where the server has no such API.
+func (s State) WhyMissing() string {
+	if apierrors.IsForbidden(s.Missing) {
+		return "not allowed"
+	}
+	return "not there"
+}

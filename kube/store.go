@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -17,7 +18,7 @@ type store[R Row] struct {
 
 	mu     sync.Mutex
 	in     inTray[R]
-	states map[string]State // of each informer, by namespace
+	states map[origin]State // of each informer
 	feeds  []*Feed[R]
 
 	// The publisher's own.
@@ -44,17 +45,28 @@ type inTray[R Row] struct {
 	state  bool // a state changed
 }
 
-// sweep removes what a complete listing of a namespace did not contain.
+// origin says which rows an informer brings.
+type origin struct {
+	kind      Kinds  // 0 where a store has only one
+	namespace string // "" for all
+}
+
+// brings reports whether a row is of that origin.
+func (o origin) brings(ref Ref) bool {
+	return (o.kind == 0 || ref.Kind == o.kind) && (o.namespace == "" || ref.Namespace == o.namespace)
+}
+
+// sweep removes what a complete listing did not contain.
 type sweep struct {
-	namespace string
-	seen      map[string]struct{} // UIDs
+	origin
+	seen map[string]struct{} // UIDs
 }
 
 func newStore[R Row](wake func(), judge func(R, Moment) (uint8, Severity, time.Time)) *store[R] {
 	return &store[R]{
 		judge: judge, wake: wake, moved: func(R, R) {},
 		in:     inTray[R]{rows: map[string]R{}},
-		states: map[string]State{},
+		states: map[origin]State{},
 		rows:   map[string]slot[R]{},
 		due:    map[string]time.Time{},
 
@@ -81,41 +93,42 @@ func (s *store[R]) remove(uid string) {
 	s.wake()
 }
 
-// sweep removes every row of the namespace ("" for all) that was known before and is not in seen, one that is still in
-// the in-tray too.
-func (s *store[R]) sweep(namespace string, seen map[string]struct{}) {
+// sweep removes every row of that origin that was known before and is not in seen, one that is still in the in-tray too.
+func (s *store[R]) sweep(from origin, seen map[string]struct{}) {
 	var none R
 	s.mu.Lock()
 	for uid, row := range s.in.rows {
-		if _, ok := seen[uid]; !ok && row != none && (namespace == "" || row.Ref().Namespace == namespace) {
+		if _, ok := seen[uid]; !ok && row != none && from.brings(row.Ref()) {
 			s.in.rows[uid] = none
 		}
 	}
-	s.in.sweeps = append(s.in.sweeps, sweep{namespace, seen})
+	s.in.sweeps = append(s.in.sweeps, sweep{from, seen})
 	s.mu.Unlock()
 	s.wake()
 }
 
-// setState records how the informer of one namespace fares.
-func (s *store[R]) setState(namespace string, st State) {
+// setState records how the informer of some rows fares.
+func (s *store[R]) setState(of origin, st State) {
 	s.mu.Lock()
-	s.states[namespace] = st
+	s.states[of] = st
 	s.in.state = true
 	s.mu.Unlock()
 	s.wake()
 }
 
-// expect says that namespaces are going to be read: until they have been, nothing is complete.
-func (s *store[R]) expect(namespaces ...string) {
-	for _, ns := range namespaces {
-		s.setState(ns, State{Phase: Loading, Since: time.Now()})
+// expect says what is going to be read: until it has been, nothing is complete.
+func (s *store[R]) expect(all ...origin) {
+	for _, of := range all {
+		s.setState(of, State{Phase: Loading, Since: time.Now()})
 	}
 }
 
-// forget drops a namespace from the state; its rows stay until they are swept.
-func (s *store[R]) forget(namespace string) {
+// forget drops what is not read any more from the state; its rows stay until they are swept.
+func (s *store[R]) forget(all ...origin) {
 	s.mu.Lock()
-	delete(s.states, namespace)
+	for _, of := range all {
+		delete(s.states, of)
+	}
 	s.in.state = true
 	s.mu.Unlock()
 	s.wake()
@@ -243,7 +256,7 @@ func (s *store[R]) sweepRows(sw sweep, changes map[string]change[R]) {
 		if _, ok := sw.seen[uid]; ok {
 			continue
 		}
-		if sw.namespace == "" || sl.row.Ref().Namespace == sw.namespace {
+		if sw.brings(sl.row.Ref()) {
 			s.replace(uid, none, Moment{}, changes)
 		}
 	}
@@ -251,18 +264,9 @@ func (s *store[R]) sweepRows(sw sweep, changes map[string]change[R]) {
 
 // rejudge looks again at the rows whose time has come, and at those that stand beside something else now.
 func (s *store[R]) rejudge(m Moment, beside func(R) bool, changes map[string]change[R]) {
-	again := func(uid string, old slot[R]) {
-		fresh := s.look(uid, old.row, m)
-		if fresh != old {
-			s.counts[old.sev]--
-			s.counts[fresh.sev]++
-			s.rows[uid] = fresh
-			note(changes, uid, old, fresh)
-		}
-	}
 	for uid, at := range s.due {
 		if !at.After(m.Now) {
-			again(uid, s.rows[uid])
+			s.again(uid, m, changes)
 		}
 	}
 	if beside == nil {
@@ -270,8 +274,23 @@ func (s *store[R]) rejudge(m Moment, beside func(R) bool, changes map[string]cha
 	}
 	for uid, old := range s.rows {
 		if beside(old.row) {
-			again(uid, old)
+			s.again(uid, m, changes)
 		}
+	}
+}
+
+// again looks again at one row.
+func (s *store[R]) again(uid string, m Moment, changes map[string]change[R]) {
+	old, ok := s.rows[uid]
+	if !ok {
+		return
+	}
+	fresh := s.look(uid, old.row, m)
+	if fresh != old {
+		s.counts[old.sev]--
+		s.counts[fresh.sev]++
+		s.rows[uid] = fresh
+		note(changes, uid, old, fresh)
 	}
 }
 
@@ -286,21 +305,17 @@ func (s *store[R]) nextDue() time.Time {
 	return next
 }
 
-// merge makes one state of those of several informers: the worst that an operator must know of, except that a namespace
-// that is denied does not hide those that are not. That it is missing is said.
-func merge(states map[string]State, seen int) State {
+// merge makes one state of those of several informers: the worst that an operator must know of, except that what is
+// denied does not hide what is not. That it is missing is said.
+func merge(states map[origin]State, seen int) State {
 	var out State
-	var missing error
-	var from string
-	first, denied := true, 0
-	for _, ns := range slices.Sorted(maps.Keys(states)) {
-		st := states[ns]
+	var gaps []origin
+	first := true
+	for _, of := range slices.SortedFunc(maps.Keys(states), origin.compare) {
+		st := states[of]
 		if st.Phase == Denied || st.Phase == Failed {
-			if missing == nil {
-				missing, from = st.Err, ns
-			}
-			denied++
-			if denied < len(states) {
+			gaps = append(gaps, of)
+			if len(gaps) < len(states) {
 				continue
 			}
 		}
@@ -308,11 +323,18 @@ func merge(states map[string]State, seen int) State {
 			out, first = st, false
 		}
 	}
-	if denied < len(states) && missing != nil {
-		out.Missing, out.MissingFrom = missing, from
+	if len(gaps) > 0 && len(gaps) < len(states) {
+		out.Missing, out.MissingFrom = states[gaps[0]].Err, gaps[0].namespace
+		for _, of := range gaps {
+			out.MissingKinds |= of.kind
+		}
 	}
 	out.Seen = seen
 	return out
+}
+
+func (o origin) compare(other origin) int {
+	return cmp.Or(cmp.Compare(o.namespace, other.namespace), cmp.Compare(o.kind, other.kind))
 }
 
 func worse(a, b State) bool {

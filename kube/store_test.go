@@ -78,7 +78,7 @@ func TestSnapshotIsWhatSortingEverythingGives(t *testing.T) {
 						delete(model, id)
 					}
 				}
-				s.sweep(ns, seen)
+				s.sweep(origin{namespace: ns}, seen)
 			},
 			"filter": func(t *rapid.T) {
 				keep = func(*thing, Moment) bool { return true }
@@ -188,7 +188,7 @@ func TestNothingIsPublishedWhenNothingChanged(t *testing.T) {
 	f := s.open(func() {})
 	f.SetQuery(Query[*thing]{Tie: byUID})
 	s.put(&thing{uid: "a"})
-	s.setState("", State{Phase: Live})
+	s.setState(origin{}, State{Phase: Live})
 	if !s.publish(Moment{}, 0, nil) {
 		t.Fatal("the first row was not news")
 	}
@@ -220,17 +220,17 @@ func TestRowsAreJudgedAgainWhenTheirTimeComes(t *testing.T) {
 func TestDeniedNamespaceDoesNotHideTheOthers(t *testing.T) {
 	live, denied := State{Phase: Live}, State{Phase: Denied, Err: errors.New("no")}
 	for _, c := range []struct {
-		states map[string]State
+		states map[origin]State
 		want   Phase
 	}{
-		{map[string]State{"a": live, "b": denied}, Live},
-		{map[string]State{"a": denied, "b": denied}, Denied},
-		{map[string]State{"a": live, "b": {Phase: Stale}}, Stale},
-		{map[string]State{"a": {Phase: Loading}, "b": {Phase: Stale}}, Loading},
-		{map[string]State{}, Loading},
+		{map[origin]State{{namespace: "a"}: live, {namespace: "b"}: denied}, Live},
+		{map[origin]State{{namespace: "a"}: denied, {namespace: "b"}: denied}, Denied},
+		{map[origin]State{{namespace: "a"}: live, {namespace: "b"}: {Phase: Stale}}, Stale},
+		{map[origin]State{{namespace: "a"}: {Phase: Loading}, {namespace: "b"}: {Phase: Stale}}, Loading},
+		{map[origin]State{}, Loading},
 	} {
 		got := merge(c.states, 0)
-		if missing := len(c.states) == 2 && c.states["b"] == denied && c.states["a"] == live; got.Phase != c.want || (got.Missing != nil) != missing {
+		if missing := len(c.states) == 2 && c.states[origin{namespace: "b"}] == denied && c.states[origin{namespace: "a"}] == live; got.Phase != c.want || (got.Missing != nil) != missing {
 			t.Errorf("merge(%v) = %v without %v, want %v", c.states, got.Phase, got.Missing, c.want)
 		}
 	}

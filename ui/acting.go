@@ -71,11 +71,11 @@ func (a *App) untilDone(ask func(context.Context) error) tea.Cmd {
 
 // askAgain asks anew for a permission that was refused a while ago, for the next press of the key.
 func (a *App) askAgain(b keymap.Binding) tea.Cmd {
-	if !b.Acts || a.readOnly {
+	if b.Act == "" || a.readOnly {
 		return nil
 	}
 	return func() tea.Msg {
-		if err := a.runner.AskAgain(a.ctx, action.ID(b.ID)); err != nil {
+		if err := a.runner.AskAgain(a.ctx, action.ID(b.Act)); err != nil {
 			a.logger.Debug("permissions cannot be asked for", "err", err)
 		}
 		return nil
@@ -93,6 +93,8 @@ func (a *App) control(c views.Control) tea.Cmd {
 	case keymap.CancelRun:
 		a.runner.Cancel(c.Run)
 		return a.flash(name+" is being cancelled: nothing more is begun", themes.Warn)
+	case keymap.CheckRun:
+		return func() tea.Msg { return leftMsg{a.runner.Leave(run), "noted in the audit log: it is looked after"} }
 	case keymap.PauseRun:
 		a.runner.Pause(c.Run, !run.Paused)
 		if run.Paused {
@@ -115,10 +117,25 @@ func (a *App) runsChanged() tea.Cmd {
 			cmds = append(cmds, a.sayEnd(r))
 		}
 	}
+	cmds = append(cmds, a.sayStanding())
 	if a.quitting() && len(a.runner.Running()) == 0 {
 		cmds = append(cmds, a.leave())
 	}
 	a.offer()
+	return tea.Batch(cmds...)
+}
+
+// sayStanding says, once for each, what actions have left behind for somebody to look after now.
+func (a *App) sayStanding() tea.Cmd {
+	var cmds []tea.Cmd
+	for _, r := range a.runner.Standing() {
+		key := r.ID + r.Standing.Text
+		if r.Standing.Severity < kube.Warning || a.stood[key] {
+			continue
+		}
+		a.stood[key] = true
+		cmds = append(cmds, a.flashFor(a.paint.Glyph(themes.GlyphWarn)+" "+r.Standing.Text, themes.Caution, endTime))
+	}
 	return tea.Batch(cmds...)
 }
 

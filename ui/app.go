@@ -44,6 +44,7 @@ type App struct {
 	toast   toast
 
 	watching map[string]bool // IDs of the runs whose end has not been said yet
+	stood    map[string]bool // what runs have left behind and has been said
 	reminded map[string]int  // how often it was said of a run that it goes on, by its ID
 	// offeredCuts are the runs that were cut off and have been shown: who decides later is not asked again and again.
 	offeredCuts map[*action.Cut]bool
@@ -110,6 +111,7 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tickMsg:
 		a.dirty = true
 		a.offer()
+		a.runner.LookAgain()
 		return a, tea.Batch(tick(), a.remind())
 	case tea.KeyPressMsg:
 		a.wake() // some multiplexers tell that the focus went, and not that it came back
@@ -132,8 +134,10 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		a.planned(msg)
 	case confirmMsg:
 		return a, a.confirmed(msg)
-	case cutMsg:
-		return a, a.cutDecided(msg)
+	case leftMsg:
+		return a, a.leftAlone(msg)
+	case numberMsg:
+		return a, a.numbered(msg)
 	case toastMsg:
 		a.dirty = true
 	case aheadMsg:
@@ -142,7 +146,7 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return a, tea.Quit
 	default:
 		if r, ok := a.overlay.(*review); ok {
-			r.heard(a.now) // it may have come with letters that nobody has typed
+			r.heard(a.now, "") // it may have come with letters that nobody has typed
 		}
 		return a, a.terminalSays(msg)
 	}

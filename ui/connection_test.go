@@ -43,6 +43,7 @@ func TestRowsStayWhileTheServerIsGoneAndCatchUpWhenItIsBack(t *testing.T) {
 				s.Delete(pod("shop", "cart-0", "worker-2"))
 				s.Fail(nil)
 				s.Wait(5 * time.Second)
+				s.Press("g")
 				s.sees("● live", "aaa/while-away")
 				s.misses("shop/cart-0", "no answer", "as of")
 			})
@@ -133,7 +134,8 @@ func TestWhatIsMissingIsSaidOnAScreenOfAnySize(t *testing.T) {
 func TestUserWhoMayListNothingIsNotSaidToRead(t *testing.T) {
 	inSession(t, 80, 24, func(s *session) {
 		s.incident(3)
-		s.Fail(kubetest.Answer(forbidden, "/pods", "/nodes"))
+		s.Fail(kubetest.Answer(forbidden, "/pods", "/nodes", "/statefulsets", "/deployments", "/daemonsets", "/replicasets", "/jobs", "/cronjobs",
+			"/horizontalpodautoscalers", "/poddisruptionbudgets"))
 		s.start()
 		s.Wait(2 * time.Second)
 		s.sees("alice may list nothing", "You may not list nodes")

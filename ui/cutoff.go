@@ -22,8 +22,11 @@ type cutoff struct {
 	opened time.Time
 }
 
-// cutMsg says that it has been noted that something is to be left as it is.
-type cutMsg struct{ err error }
+// leftMsg says that it has been noted that something is to be left as it is, in these words, or why not.
+type leftMsg struct {
+	err  error
+	done string
+}
 
 // offer shows what was cut off, once, when nothing else covers the panes.
 func (a *App) offer() {
@@ -65,7 +68,7 @@ func (c *cutoff) run(id keymap.ID) (bool, tea.Cmd) {
 	case keymap.CutLeave:
 		a.shut()
 		a.runner.Decided(cut)
-		return true, func() tea.Msg { return cutMsg{a.runner.Leave(cut)} }
+		return true, func() tea.Msg { return leftMsg{a.runner.Leave(cut.Run), "left as it is; it will not be asked again"} }
 	case keymap.CutPods:
 		a.shut()
 		return true, a.jump(views.Place{Pane: "pods", Pin: views.Pin{Field: "node", Value: refs[0].Name}})
@@ -73,12 +76,12 @@ func (c *cutoff) run(id keymap.ID) (bool, tea.Cmd) {
 	return false, nil
 }
 
-// cutDecided says that what was cut off is left, or why nobody could write that down.
-func (a *App) cutDecided(msg cutMsg) tea.Cmd {
+// leftAlone says that something is left as it is, or why nobody could write that down.
+func (a *App) leftAlone(msg leftMsg) tea.Cmd {
 	if msg.err != nil {
 		return a.flash("it will be asked again at the next start: "+msg.err.Error(), themes.Warn)
 	}
-	return a.flash("left as it is; it will not be asked again", themes.Muted)
+	return a.flash(msg.done, themes.Muted)
 }
 
 func (c *cutoff) draw(s views.Size) ([]string, *tea.Cursor) {

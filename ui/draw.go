@@ -247,7 +247,7 @@ func (a *App) trouble() piece {
 	case st.Phase == kube.Stale && st.Err != nil:
 		return piece{"These rows cannot be kept up to date: " + kube.Explain(st.Err).Sentence, themes.Warn}
 	case st.Missing != nil:
-		return piece{fmt.Sprintf("Rows of namespace %s are missing: %s", text.Clean(st.MissingFrom), kube.Explain(st.Missing).Sentence), themes.Warn}
+		return piece{fmt.Sprintf("Rows of %s are missing: %s", st.MissingWhat(), kube.Explain(st.Missing).Sentence), themes.Warn}
 	case scope.Limited != nil && !a.denied("pods"):
 		return piece{fmt.Sprintf("You may list pods in %s only: %s",
 			text.Clean(strings.Join(scope.Namespaces, ", ")), kube.Explain(scope.Limited).Sentence), themes.Muted}

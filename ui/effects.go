@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"ktriage/internal/text"
+	"ktriage/keymap"
 	"ktriage/kube/action"
 	"ktriage/themes"
 	"ktriage/views"
@@ -40,7 +41,7 @@ func (a *App) do(effects []views.Effect) tea.Cmd {
 		case views.ShowDetails:
 			a.open(a.details(e.UID))
 		case views.Act:
-			cmds = append(cmds, a.act(action.ID(e.ID), e.Refs, e.Options))
+			cmds = append(cmds, a.act(a.stands(e.ID), e.Refs, e.Options))
 		case views.Control:
 			cmds = append(cmds, a.control(e))
 		case views.Up:
@@ -48,6 +49,14 @@ func (a *App) do(effects []views.Effect) tea.Cmd {
 		}
 	}
 	return tea.Batch(cmds...)
+}
+
+// stands gives the action that a key stands for.
+func (a *App) stands(id keymap.ID) action.ID {
+	if b, ok := a.keys.Lookup(id); ok && b.Act != "" {
+		return action.ID(b.Act)
+	}
+	return action.ID(id)
 }
 
 // copy puts text on the clipboard of the terminal, and says so.

@@ -18,22 +18,31 @@ var footers = map[keymap.Scope][]keymap.ID{
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Pods: {
-		keymap.PodNode, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.NextPane, keymap.Mark,
+		keymap.PodNode, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.DeletePod, keymap.PodScale, keymap.NextPane, keymap.Mark,
+		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
+	},
+	keymap.Workloads: {
+		keymap.WorkloadPods, keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload,
+		keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Actions: {
-		keymap.OpenRow, keymap.PauseRun, keymap.CancelRun, keymap.ResumeRun, keymap.UndoRun, keymap.ShowRun, keymap.EditFilter, keymap.NextPane, keymap.Zoom,
-		keymap.ShowHelp,
+		keymap.OpenRow, keymap.PauseRun, keymap.CancelRun, keymap.ResumeRun, keymap.UndoRun, keymap.CheckRun, keymap.RunRetain, keymap.ShowRun,
+		keymap.EditFilter, keymap.NextPane, keymap.Zoom, keymap.ShowHelp,
 	},
 	keymap.Steps: {
-		keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.Back, keymap.OpenRow, keymap.StepNode, keymap.UndoRun, keymap.ShowRun,
+		keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.Back, keymap.OpenRow, keymap.StepScale, keymap.StepDelete, keymap.RunRetain, keymap.StepNode, keymap.UndoRun, keymap.ShowRun,
 		keymap.EditFilter, keymap.Zoom, keymap.ShowHelp,
 	},
 	keymap.Sheet: {
-		keymap.TextClose, keymap.TextDown, keymap.TextUp, keymap.SheetNext, keymap.SheetToggle, keymap.SheetAgain, keymap.SheetCopy,
+		keymap.TextClose, keymap.SheetLess, keymap.SheetMore, "sheet." + keymap.RetainClaims, "sheet." + keymap.OutOfService,
+		"sheet." + keymap.DeleteNode, "sheet." + keymap.DeletePod, "sheet." + keymap.ForceDelete, "sheet." + keymap.RemoveFinalizers,
+		"sheet." + keymap.ScaleWorkload, "sheet." + keymap.RollBackWorkload, "sheet." + keymap.ResumeWorkload,
+		keymap.TextDown, keymap.TextUp, keymap.SheetNext, keymap.SheetToggle, keymap.SheetAgain, keymap.SheetCopy,
 		keymap.TextLast, keymap.SheetHelp,
 	},
 	keymap.Name:    {keymap.NameConfirm, keymap.NameClose, keymap.NameNext},
+	keymap.Number:  {keymap.NumberKeep, keymap.NumberClose, keymap.NumberNext, keymap.NumberPrevious, keymap.NumberPart, keymap.NumberEmpty},
 	keymap.CutOff:  {keymap.CutResume, keymap.CutUncordon, keymap.CutLeave, keymap.CutPods, keymap.TextClose},
 	keymap.Leaving: {keymap.TextClose, keymap.LeaveCancel, keymap.LeaveWait},
 	keymap.Filter:  {keymap.FilterKeep, keymap.FilterClear, keymap.FilterEmpty},
@@ -87,11 +96,23 @@ func (a *App) pointless(b keymap.Binding) bool {
 	case keymap.Layout:
 		_, ok := a.nextLayout()
 		return !ok
-	case keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.UndoRun, keymap.ResumeRun:
-		return a.why(b) != ""
+	case keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.UndoRun, keymap.ResumeRun, keymap.CheckRun, keymap.RunRetain,
+		keymap.StepNode, keymap.StepScale, keymap.StepDelete:
+		return a.pane().Why(b.ID) != ""
 	case keymap.SheetNext, keymap.SheetToggle:
 		r, ok := a.overlay.(*review)
 		return ok && r.plan != nil && len(r.plan.Toggles) == 0 && r.tier() != action.Write
+	case keymap.SheetLess, keymap.SheetMore:
+		r, ok := a.overlay.(*review)
+		all := []action.Toggle(nil)
+		if ok {
+			all = r.toggles()
+		}
+		return len(all) == 0 || all[0].Number == nil
+	}
+	if r, ok := a.overlay.(*review); ok && b.Act != "" {
+		_, offered := r.offer(b)
+		return !offered
 	}
 	return false
 }

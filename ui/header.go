@@ -182,10 +182,14 @@ func (a *App) worst() (kube.State, string) {
 	return out, name
 }
 
-// alarm counts what is critical and what is a warning, over all panes.
+// alarm counts what is critical and what is a warning among nodes and pods: what is wrong with a workload is, nearly always,
+// what is wrong with its pods, and is not counted twice.
 func (a *App) alarm(long bool) []piece {
 	bad, warn := 0, 0
 	for _, p := range a.panes {
+		if p.Needs()&kube.Workloads != 0 {
+			continue
+		}
 		counts := p.Counts()
 		bad += counts[kube.Bad]
 		warn += counts[kube.Warning]

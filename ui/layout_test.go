@@ -12,7 +12,7 @@ import (
 )
 
 func TestLayoutThatWouldShowTheSameIsSkipped(t *testing.T) {
-	inSession(t, 80, 24, func(s *session) {
+	inSession(t, 80, 20, func(s *session) {
 		s.incident(5)
 		s.start()
 		s.Press("=")
@@ -20,8 +20,8 @@ func TestLayoutThatWouldShowTheSameIsSkipped(t *testing.T) {
 		s.Press("=")
 		s.sees("layout: single")
 		s.misses("2 Pods ──")
-		s.Press("2", "=", "=")
-		s.sees("layout: grid", "─ 1 Nodes ──", "━ 2 Pods ━━")
+		s.Press("3", "=", "=")
+		s.sees("layout: grid", "─ 2 Pods ──", "━ 3 Workloads ━━")
 	})
 }
 

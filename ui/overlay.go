@@ -29,12 +29,17 @@ func (a *App) open(o overlay) {
 
 // runOverlay gives a key to what covers the panes.
 func (a *App) runOverlay(id keymap.ID) (bool, tea.Cmd) {
-	if id == keymap.TextClose || id == keymap.PaletteClose || id == keymap.NameClose {
+	if id == keymap.TextClose || id == keymap.PaletteClose || id == keymap.NameClose || id == keymap.NumberClose {
 		if s, ok := a.overlay.(*sheet); ok && s.unsearch() {
 			return true, nil
 		} else if ok && s.under != nil {
 			a.overlay = s.under
 			return true, nil
+		}
+		if r, ok := a.overlay.(*review); ok {
+			if back, cmd := r.back(); back {
+				return true, cmd
+			}
 		}
 		a.shut()
 		return true, nil

@@ -41,7 +41,7 @@ type Deps struct {
 const gapBlurred = time.Second
 
 // Panes are the names of the panes, in the order of their numbers.
-func Panes() []string { return []string{"nodes", "pods", "actions"} }
+func Panes() []string { return []string{"nodes", "pods", "workloads", "actions"} }
 
 // Run shows the screen until the operator quits or ctx ends. The terminal is as it was when Run returns, whatever
 // happened. The error is that of the start: credentials that the server refuses, a namespace that is not there.
@@ -61,7 +61,7 @@ func (a *App) show(ctx context.Context, d Deps) error {
 	}
 	program := tea.NewProgram(a, options...)
 	a.program = program
-	d.Cluster.Start(ctx, kube.Nodes|kube.Pods|kube.Metrics)
+	d.Cluster.Start(ctx, kube.Nodes|kube.Pods|kube.Workloads|kube.Metrics)
 	safe.Go("pump", func() { pump(ctx, program.Send, d.Cluster.Notifier(), a.gap, a.woken) })
 	_, err := program.Run()
 	a.pace.stop()
@@ -86,9 +86,10 @@ func newApp(ctx context.Context, d Deps) *App {
 	a := &App{
 		ctx: ctx, cluster: d.Cluster, woken: make(chan struct{}, 1), keys: d.Keys, messages: d.Messages, readOnly: d.ReadOnly,
 		panes: []views.View{
-			views.NewNodes(d.Cluster.NodeFeed()), views.NewPods(d.Cluster.PodFeed()), views.NewActions(runs(d.Runner)),
+			views.NewNodes(d.Cluster.NodeFeed()), views.NewPods(d.Cluster.PodFeed()),
+			views.NewWorkloads(d.Cluster.WorkloadFeed()), views.NewActions(runs(d.Runner)),
 		},
-		runner: d.Runner, watching: map[string]bool{}, reminded: map[string]int{}, offeredCuts: map[*action.Cut]bool{}, logger: logger(d.Log),
+		runner: d.Runner, watching: map[string]bool{}, stood: map[string]bool{}, reminded: map[string]int{}, offeredCuts: map[*action.Cut]bool{}, logger: logger(d.Log),
 		look: startLook(d, os.Environ()),
 	}
 	for i, p := range a.panes {

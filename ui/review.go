@@ -35,9 +35,16 @@ type review struct {
 	asking context.CancelFunc
 	asked  int
 
-	part   part
-	option int // the chosen toggle
-	name   *prompt
+	before *review // the sheet that offered this one, nil if it was opened from a pane
+
+	part     part
+	option   int // the chosen toggle, among toggles()
+	name     *prompt
+	number   *prompt // the field of numberOf
+	numberOf string  // ID of a toggle
+	typed    int     // grows with every change of a number
+	stale    bool    // a number has been typed of which no plan is being made yet
+	stroke   string  // the text of the key that came last
 
 	top, page, count int  // the lines of the plan that are in view
 	seen, plain      int  // how far it has been read, line by line, and how far it must be: options can be confirmed unread
@@ -102,7 +109,7 @@ func (a *App) act(id action.ID, refs []kube.Ref, o action.Options) tea.Cmd {
 func (r *review) ask() tea.Cmd {
 	r.giveUp()
 	ctx, stop := context.WithCancel(r.app.ctx)
-	r.asking = stop
+	r.asking, r.stale = stop, false
 	r.asked++
 	n, o, runner := r.asked, maps.Clone(r.options), r.app.runner
 	return func() tea.Msg {
@@ -122,8 +129,7 @@ func (r *review) giveUp() {
 // planned takes a plan that has been made.
 func (a *App) planned(msg planMsg) {
 	r := msg.review
-	over, helped := a.overlay.(*sheet)
-	if a.overlay != overlay(r) && (!helped || over.under != overlay(r)) || msg.asked != r.asked {
+	if !a.covers(r) || msg.asked != r.asked || r.stale {
 		return
 	}
 	r.giveUp()
@@ -142,8 +148,8 @@ func (a *App) planned(msg planMsg) {
 	if r.part != partOptions {
 		r.top = 0 // what is new is to be read from its beginning
 	}
-	if r.plan != nil && r.part == partOptions && len(r.plan.Toggles) > 0 {
-		r.option = min(r.option, len(r.plan.Toggles)-1)
+	if n := len(r.toggles()); r.part == partOptions && n > 0 {
+		r.option = min(r.option, n-1)
 		r.reveal = r.option // the plan may have become longer
 	} else if r.part == partOptions {
 		r.part = partPlan
@@ -152,7 +158,8 @@ func (a *App) planned(msg planMsg) {
 }
 
 // heard notes that a key came, whatever it means.
-func (r *review) heard(now time.Time) {
+func (r *review) heard(now time.Time, stroke string) {
+	r.stroke = stroke
 	if now.Before(r.quiet) {
 		r.quiet = now.Add(grace)
 	}
@@ -164,8 +171,11 @@ func (r *review) heard(now time.Time) {
 }
 
 func (r *review) scope() keymap.Scope {
-	if r.part == partName {
+	switch {
+	case r.part == partName:
 		return keymap.Name
+	case r.numberField() != nil:
+		return keymap.Number
 	}
 	return keymap.Sheet
 }
@@ -174,22 +184,47 @@ func (r *review) field() *prompt {
 	if r.part == partName {
 		return r.name
 	}
-	return nil
+	return r.numberField()
 }
 
-// close is called when the sheet is closed by its key.
+// close is called when the sheet is closed by its key, or taken away by another.
 func (r *review) close() { r.giveUp() }
+
+// back goes back to the sheet that offered this one, if there is one: its plan is made anew.
+func (r *review) back() (bool, tea.Cmd) {
+	if r.before == nil {
+		return false, nil
+	}
+	r.giveUp()
+	r.app.overlay = r.before
+	return true, r.before.ask()
+}
 
 func (r *review) run(id keymap.ID) (bool, tea.Cmd) {
 	switch id {
 	case keymap.TextDown, keymap.TextUp, keymap.TextPageDown, keymap.TextPageUp, keymap.TextFirst, keymap.TextLast:
 		r.scroll(id)
-	case keymap.SheetNext, keymap.NameNext:
+	case keymap.SheetNext, keymap.NameNext, keymap.NumberPart:
 		return true, r.next(1)
 	case keymap.SheetPrevious:
 		return true, r.next(-1)
 	case keymap.SheetToggle:
 		return true, r.toggle()
+	case keymap.SheetLess:
+		return true, r.change(-1)
+	case keymap.SheetMore:
+		return true, r.change(1)
+	case keymap.SheetNumber:
+		return true, r.startNumber()
+	case keymap.NumberKeep:
+		r.part, r.top = partPlan, 0
+	case keymap.NumberNext:
+		r.choose(1)
+	case keymap.NumberPrevious:
+		r.choose(-1)
+	case keymap.NumberEmpty:
+		r.number.set("")
+		return true, r.takeNumber(r.numberOf, "")
 	case keymap.SheetAgain:
 		return true, r.ask()
 	case keymap.SheetHelp:
@@ -202,7 +237,7 @@ func (r *review) run(id keymap.ID) (bool, tea.Cmd) {
 		}
 		return true, r.app.copy(strings.Join(r.plan.Kubectl, "\n"))
 	default:
-		return false, nil
+		return r.instead(id)
 	}
 	return true, nil
 }
@@ -213,8 +248,7 @@ func (r *review) scroll(id keymap.ID) {
 		if id == keymap.TextUp {
 			step = -1
 		}
-		r.option = min(max(r.option+step, 0), len(r.plan.Toggles)-1)
-		r.reveal = r.option
+		r.choose(step)
 		return
 	}
 	switch id {
@@ -242,7 +276,7 @@ func (r *review) next(step int) tea.Cmd {
 	if r.tier() == action.Write && r.confirmable() {
 		parts = append(parts, partName) // before the options: what is typed too early must not change them
 	}
-	if len(r.plan.Toggles) > 0 {
+	if len(r.toggles()) > 0 {
 		parts = append(parts, partOptions)
 	}
 	at := 0
@@ -258,8 +292,7 @@ func (r *review) next(step int) tea.Cmd {
 	}
 	switch r.part {
 	case partOptions:
-		r.option = min(r.option, len(r.plan.Toggles)-1)
-		r.reveal = r.option
+		r.choose(0)
 	case partPlan:
 		if r.confirmable() && r.unread() > 0 {
 			r.top = r.seen // where reading has to go on
@@ -267,22 +300,6 @@ func (r *review) next(step int) tea.Cmd {
 	case partName:
 	}
 	return nil
-}
-
-// toggle gives the chosen option its next value, which makes another plan.
-func (r *review) toggle() tea.Cmd {
-	if r.plan == nil || len(r.plan.Toggles) == 0 {
-		return nil
-	}
-	if r.part != partOptions {
-		return r.app.flash(r.app.keys.Key(keymap.SheetNext)+" goes to the options first", themes.Muted)
-	}
-	t := r.plan.Toggles[r.option]
-	if chosen, ok := r.options[t.ID]; ok {
-		t.Value = chosen // the plan of it may still be on its way
-	}
-	r.options[t.ID] = t.Next()
-	return r.ask()
 }
 
 func (r *review) tier() action.Tier { return r.app.runner.Tier(r.plan) }
@@ -317,7 +334,7 @@ func (r *review) confirm(id keymap.ID) tea.Cmd {
 func (r *review) whyNot(id keymap.ID) string {
 	now := r.app.now
 	switch {
-	case r.asking != nil:
+	case r.asking != nil, r.stale:
 		return stillMade
 	case r.plan == nil:
 		return "there is no plan to confirm"
@@ -367,7 +384,7 @@ func (a *App) confirmed(msg confirmMsg) tea.Cmd {
 	if !a.frozen.IsZero() { // a screen that holds still would not show what goes on
 		thaw = a.freeze()
 	}
-	if r.id == action.Drain {
+	if r.plan.Watch {
 		return tea.Batch(thaw, a.jump(views.RunPlace(id)))
 	}
 	return tea.Batch(thaw, a.flash(r.plan.Gate+a.paint.Glyph(themes.GlyphEllipsis), themes.Muted))

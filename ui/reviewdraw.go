@@ -22,6 +22,7 @@ type sheetLine struct {
 	left, right string
 	row         row
 	option      int // the toggle that it shows, plus one; 0 for none
+	cursor      int // the column of the text cursor, plus one; 0 for none
 }
 
 // atBottom has the sheet stand at the foot of the screen, next to the keys that it asks for.
@@ -50,10 +51,13 @@ func (r *review) draw(s views.Size) ([]string, *tea.Cursor) {
 
 	out := []string{r.edge(box, s.W, tier)}
 	for _, l := range shown {
+		if l.cursor > 0 {
+			cursor = tea.NewCursor(l.cursor-1+2, len(out))
+		}
 		out = append(out, r.drawLine(box, s.W, l))
 	}
 	out = append(out, r.frame(box.LeftCross+strings.Repeat(box.Across, s.W-2)+box.RightCross))
-	if cursor != nil {
+	if cursor != nil && r.part == partName {
 		cursor.X, cursor.Y = cursor.X+2, cursor.Y+len(out)
 	}
 	for _, l := range gate {
@@ -65,9 +69,17 @@ func (r *review) draw(s views.Size) ([]string, *tea.Cursor) {
 // show settles which lines are in view.
 func (r *review) show(lines []sheetLine) {
 	if r.reveal >= 0 {
-		if i := slices.IndexFunc(lines, func(l sheetLine) bool { return l.option == r.reveal+1 }); i >= 0 {
-			r.top = min(r.top, i)
-			r.top = max(r.top, i-r.page+1)
+		first, last := -1, -1
+		for i, l := range lines {
+			if l.option == r.reveal+1 {
+				if last = i; first < 0 {
+					first = i
+				}
+			}
+		}
+		if first >= 0 {
+			r.top = max(r.top, last-r.page+1)
+			r.top = min(r.top, first) // of one that is higher than the page, the beginning
 		}
 		r.reveal = -1
 	}
@@ -86,7 +98,7 @@ func (r *review) frame(s string) string {
 // edge is the upper edge: what the sheet is for, how hard it is to confirm, and in which context.
 func (r *review) edge(box themes.Box, w int, tier action.Tier) string {
 	p := r.app.paint
-	left := " " + r.id.Verb() + " " + r.target.Name() + " "
+	left := " " + r.id.Verb() + " " + r.meant().Name() + " "
 	right := " in " + text.Clean(r.target.Context) + " "
 	if r.plan != nil {
 		right = fmt.Sprintf(" tier %d ·%s", tier, right)
@@ -145,15 +157,20 @@ func (r *review) content(w int) []sheetLine {
 		}
 	}
 	say(r.plan.Headline, themes.Text)
+	out = append(out, r.drawNumbers(w)...)
 	for _, f := range r.facts() {
 		out = append(out, factLines(f, w)...)
 	}
 	for _, s := range r.plan.Sections {
 		out = append(out, sheetLine{rule: true, left: s.Title, right: s.Note})
 		out = append(out, r.section(s, w)...)
+		if len(s.Toggles) > 0 {
+			out = append(out, r.drawToggles(s.Toggles, w)...)
+		}
 	}
+	out = append(out, r.drawInstead(w)...)
 	r.plain = len(out)
-	out = append(out, r.toggles(w)...)
+	out = append(out, r.drawOptions(w)...)
 	if len(r.plan.Kubectl) > 0 && len(r.plan.Sections) > 0 {
 		out = append(out, sheetLine{rule: true, left: "the same with kubectl", right: r.app.keys.Key(keymap.SheetCopy) + " copies it"})
 	}
@@ -206,7 +223,7 @@ func (r *review) facts() []action.Fact {
 	if r.plan.Void(r.app.now) {
 		state = "void: " + r.app.keys.Key(keymap.SheetAgain) + " makes it anew"
 	}
-	if r.asking != nil {
+	if r.asking != nil || r.stale {
 		state = r.app.spinner() + " being made anew"
 	}
 	return append(facts, action.Fact{Name: "plan", Text: "made " + made.Format(time.TimeOnly) + ", read live; " + state})
@@ -226,38 +243,12 @@ func factLines(f action.Fact, w int) []sheetLine {
 	return out
 }
 
-// toggles are what can be chosen.
-func (r *review) toggles(w int) []sheetLine {
-	if len(r.plan.Toggles) == 0 {
-		return nil
+// meant is what the plan acts on; while there is none, what the key was pressed on.
+func (r *review) meant() action.Target {
+	if r.plan != nil && len(r.plan.Target.Refs) > 0 {
+		return r.plan.Target
 	}
-	key := r.app.keys.Key
-	hint := key(keymap.SheetNext) + " goes here"
-	if r.part == partOptions {
-		hint = key(keymap.SheetToggle) + " changes; a change makes a new plan"
-	}
-	out := []sheetLine{{rule: true, left: "options", right: hint}}
-	for i, t := range r.plan.Toggles {
-		mark, token := "  ", themes.Text
-		if r.part == partOptions && i == r.option {
-			mark, token = r.app.paint.Glyph(themes.GlyphCursor)+" ", themes.Focus
-		}
-		value := "    " + t.Words + ": " + t.Value
-		if slices.Equal(t.Values, action.OnOff()) {
-			box := "[ ] "
-			if t.Value == action.On {
-				box = "[x] "
-			}
-			value = box + t.Words
-		}
-		for k, l := range text.Wrap(value, w-2) {
-			if k > 0 {
-				mark, l = "  ", "    "+l
-			}
-			out = append(out, sheetLine{row: row{{mark, themes.Focus}, {l, token}}, option: i + 1})
-		}
-	}
-	return out
+	return r.target
 }
 
 // gate is the foot of the sheet: which gesture does what. It also gives the place of the text cursor in it.
@@ -305,15 +296,11 @@ func (r *review) gate(w int) ([]row, *tea.Cursor) {
 // nameGate asks for the name of the object.
 func (r *review) nameGate(w int, where, esc string) ([]row, *tea.Cursor) {
 	ellipsis := r.app.paint.Glyph(themes.GlyphEllipsis)
-	it := "it"
-	if len(r.target.Refs) > 1 {
-		it = "them"
-	}
 	what := r.plan.Word
-	if len(r.target.Refs) > 1 {
+	if len(r.meant().Refs) > 1 {
 		what = "the words " + what
 	}
-	ask := strings.TrimSpace(where) + ", type " + what + " to " + r.id.Verb() + " " + it + ": "
+	ask := strings.TrimSpace(where) + ", type " + what + " to " + r.id.Does(len(r.meant().Refs)) + ": "
 	ask = strings.ToUpper(ask[:1]) + ask[1:]
 	second := spread(row{{text.Cut(r.plan.Foot, w-text.Width(esc)-1, ellipsis), themes.Muted}}, row{{esc, themes.Muted}}, w)
 	if r.part != partName {

@@ -34,7 +34,7 @@ func (a *App) scope() keymap.Scope {
 func (a *App) key(msg tea.KeyPressMsg) tea.Cmd {
 	a.toast = toast{}
 	if r, ok := a.overlay.(*review); ok {
-		r.heard(a.now)
+		r.heard(a.now, msg.Text)
 	}
 	if a.tooSmall() {
 		return a.keyUnseen(msg)
@@ -86,6 +86,9 @@ func (a *App) typing() bool {
 
 // typed gives a key to the text field.
 func (a *App) typed(msg tea.Msg) tea.Cmd {
+	if r, ok := a.overlay.(*review); ok && r.scope() == keymap.Number {
+		return r.typeNumber(msg)
+	}
 	if a.overlay != nil {
 		return a.overlay.field().update(msg)
 	}
@@ -96,7 +99,7 @@ func (a *App) typed(msg tea.Msg) tea.Cmd {
 // paste gives pasted text to the text field that has the focus, and to nothing else: what somebody copied must not act.
 func (a *App) paste(s string) tea.Cmd {
 	if r, ok := a.overlay.(*review); ok {
-		r.heard(a.now)
+		r.heard(a.now, "")
 		return a.flash("pasted text was ignored: what confirms is typed", themes.Muted)
 	}
 	if !a.typing() {
@@ -108,13 +111,13 @@ func (a *App) paste(s string) tea.Cmd {
 
 // why gives the reason for which a key does nothing now, "" if it works.
 func (a *App) why(b keymap.Binding) string {
-	if b.Danger || b.Acts {
+	if b.Danger || b.Act != "" {
 		if why := a.whyNotAct(); why != "" {
 			return why
 		}
 	}
-	if b.Acts {
-		if why := a.runner.WhyNot(action.ID(b.ID), a.now.Location()); why != "" {
+	if b.Act != "" {
+		if why := a.runner.WhyNot(action.ID(b.Act), a.now.Location()); why != "" {
 			return why
 		}
 	}
@@ -175,7 +178,7 @@ func (a *App) needsRows(id keymap.ID) bool {
 	switch id {
 	case keymap.Back:
 		return a.pane().Place().Filter != ""
-	case keymap.NodePods, keymap.PodNode, keymap.SortBy, keymap.HistoryBack, keymap.HistoryForward:
+	case keymap.NodePods, keymap.WorkloadPods, keymap.PodNode, keymap.SortBy, keymap.HistoryBack, keymap.HistoryForward:
 		return true
 	}
 	_, sorts := id.SortColumn()

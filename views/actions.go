@@ -3,6 +3,7 @@ package views
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +67,7 @@ func (v *actions) stepSpec() spec[*action.Step] {
 		columns: stepColumns(),
 		orders:  stepOrders(),
 		byName: func(a, b *action.Step) int {
-			return cmp.Or(a.Place-b.Place, strings.Compare(a.Object.UID, b.Object.UID))
+			return cmp.Or(a.Place-b.Place, strings.Compare(a.Ref().UID, b.Ref().UID))
 		},
 		severity: func(s *action.Step, _ kube.Moment) kube.Severity { return s.Worst() },
 		counts:   func(s *kube.Snapshot[*action.Step]) string { return text.Plural(s.Total, "step", "steps") },
@@ -78,7 +79,7 @@ func (v *actions) stepSpec() spec[*action.Step] {
 		open:      openStep,
 		other: func(s *action.Step, id keymap.ID) []Effect {
 			if r := v.run(); r != nil {
-				return runKey(r, s.Object.UID, id)
+				return stepKey(r, s, id)
 			}
 			return nil
 		},
@@ -87,9 +88,25 @@ func (v *actions) stepSpec() spec[*action.Step] {
 			if id == keymap.SkipStep && s.State.Ended() {
 				return "nothing more happens to it"
 			}
+			if onStep(id) && s.Object.Kind != kube.Pods {
+				return "it is not a pod"
+			}
 			return whyNotRun(v.run(), id)
 		},
 	}
+}
+
+// onStep reports whether a key acts on the object of a step.
+func onStep(id keymap.ID) bool {
+	return id == keymap.StepScale || id == keymap.StepDelete || id == keymap.StepForce
+}
+
+// stepKey is what the keys of the pane do to a step, or to its run.
+func stepKey(r *action.Run, s *action.Step, id keymap.ID) []Effect {
+	if onStep(id) {
+		return []Effect{Act{ID: id, Refs: []kube.Ref{s.Object}}}
+	}
+	return runKey(r, s.Ref().UID, id)
 }
 
 // run is the one whose steps are shown.
@@ -121,12 +138,14 @@ func (v *actions) enter(id string) {
 // runKey is what the keys of the pane do to a run, and to one step of it.
 func runKey(r *action.Run, step string, id keymap.ID) []Effect {
 	switch id {
-	case keymap.CancelRun, keymap.PauseRun:
+	case keymap.CancelRun, keymap.PauseRun, keymap.CheckRun:
 		return []Effect{Control{Run: r.ID, ID: id}}
 	case keymap.SkipStep:
 		return []Effect{Control{Run: r.ID, ID: id, Step: step}}
 	case keymap.UndoRun:
-		return []Effect{Act{ID: keymap.ID(r.Undo.Action), Refs: r.Undo.Target.Refs}}
+		return []Effect{Act{ID: keymap.ID(r.Undo.Action), Refs: r.Undo.Target.Refs, Options: r.Undo.Options}}
+	case keymap.RunRetain:
+		return []Effect{Act{ID: id, Refs: r.Target.Refs}}
 	case keymap.ResumeRun:
 		return []Effect{Act{ID: keymap.ID(r.Action), Refs: r.Target.Refs, Options: r.Options}}
 	case keymap.ShowRun:
@@ -157,6 +176,17 @@ func whyNotRun(r *action.Run, id keymap.ID) string {
 		case r.Undo == nil:
 			return "it has changed nothing that can be taken back here"
 		}
+	case keymap.CheckRun:
+		if r.Standing == (action.Standing{}) {
+			return "it has left nothing behind that wants looking after"
+		}
+	case keymap.RunRetain:
+		if r.Action != action.Scale || !slices.ContainsFunc(r.Target.Refs, func(ref kube.Ref) bool { return ref.Kind == kube.StatefulSets }) {
+			return "it does not scale a StatefulSet"
+		}
+		if r.State == action.Done {
+			return "it has ended: what it has removed is gone, and nothing else is removed"
+		}
 	case keymap.ResumeRun:
 		if r.State != action.Interrupted {
 			return "it was not cut off: " + r.State.String()
@@ -172,6 +202,9 @@ func whyNotRun(r *action.Run, id keymap.ID) string {
 // openStep goes to the object of a step.
 func openStep(s *action.Step) []Effect {
 	pane := map[kube.Kinds]string{kube.Nodes: "nodes", kube.Pods: "pods"}[s.Object.Kind]
+	if s.Object.Kind&kube.Workloads != 0 {
+		pane = "workloads"
+	}
 	if pane == "" {
 		return []Effect{Flash{"there is no pane for it", themes.Muted}}
 	}
@@ -252,6 +285,9 @@ func runState(r *action.Run, now time.Time) string {
 
 func runDiagnosis(r *action.Run, _ kube.Moment) []string {
 	var out []string
+	if r.Standing.Text != "" {
+		out = append(out, r.Standing.Text)
+	}
 	if r.Note != "" {
 		out = append(out, r.Action.Verb()+" "+r.Target.Name()+": "+r.Note)
 	}
@@ -265,12 +301,17 @@ func runDetails(r *action.Run, m kube.Moment) []Fact {
 	facts := []Fact{
 		{"state", stateWord(r), r.Worst()},
 		{"result", dash(r.Note), kube.OK},
+	}
+	if r.Standing.Text != "" {
+		facts = append(facts, Fact{"look after", r.Standing.Text, r.Standing.Severity})
+	}
+	facts = append(facts, []Fact{
 		{"by", dash(r.User), kube.OK},
 		{"context", text.Clean(r.Target.Context), kube.OK},
 		{"started", absolute(r.Started, m.Now), kube.OK},
 		{"ended", absolute(r.Ended, m.Now), kube.OK},
 		{"took", took(r, m.Now), kube.OK},
-	}
+	}...)
 	for _, ref := range r.Target.Refs {
 		facts = append(facts, Fact{"object", ref.FullName() + "  uid " + ref.UID, kube.OK})
 	}

@@ -194,7 +194,7 @@ func blank(b *strings.Builder, w int, p *themes.Painter) {
 func (v *actions) Tab() (string, kube.Severity) {
 	n, worst := 0, kube.OK
 	for i := range v.runs.snap.Len() {
-		if r := v.runs.snap.Row(i); r.State == action.Running {
+		if r := v.runs.snap.Row(i); r.State == action.Running || r.Standing.Severity >= kube.Warning {
 			n, worst = n+1, max(worst, r.Worst())
 		}
 	}

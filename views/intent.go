@@ -13,12 +13,20 @@ import (
 // rowKeys are the keys that act on the object under the cursor.
 var rowKeys = []keymap.ID{
 	keymap.OpenRow, keymap.NodePods, keymap.PodNode, keymap.ShowDetails, keymap.CopyName, keymap.Mark, keymap.MarkRange,
-	keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode,
-	keymap.CancelRun, keymap.PauseRun, keymap.UndoRun, keymap.ResumeRun, keymap.ShowRun, keymap.SkipStep, keymap.StepNode,
+	keymap.WorkloadPods,
+	keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode, keymap.DeleteNode, keymap.OutOfService, keymap.InService,
+	keymap.DeletePod, keymap.ForceDelete, keymap.RemoveFinalizers, keymap.PodScale,
+	keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims,
+	keymap.CancelRun, keymap.PauseRun, keymap.UndoRun, keymap.ResumeRun, keymap.ShowRun, keymap.CheckRun, keymap.RunRetain,
+	keymap.SkipStep, keymap.StepNode, keymap.StepScale, keymap.StepDelete, keymap.StepForce,
 }
 
 // onMarks are the keys that act on all marked objects, if any is marked.
-var onMarks = []keymap.ID{keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode}
+var onMarks = []keymap.ID{
+	keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode, keymap.DeleteNode, keymap.OutOfService, keymap.InService,
+	keymap.DeletePod, keymap.ForceDelete, keymap.RemoveFinalizers, keymap.PodScale,
+	keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims,
+}
 
 // steps are the keys that only move the cursor.
 var steps = []keymap.ID{keymap.Down, keymap.Up, keymap.PageDown, keymap.PageUp, keymap.First, keymap.Last}
@@ -68,7 +76,7 @@ func (l *list[R]) act(id keymap.ID) []Effect {
 		l.table.Mark()
 	case keymap.MarkRange:
 		l.table.MarkRange()
-	case keymap.OpenRow, keymap.NodePods:
+	case keymap.OpenRow, keymap.NodePods, keymap.WorkloadPods:
 		return l.spec.open(r)
 	case keymap.ShowDetails:
 		return []Effect{ShowDetails{}}

@@ -122,6 +122,10 @@ func podsByName(a, b *kube.Pod) int {
 }
 
 func podsOf(pin Pin) func(*kube.Pod, kube.Moment) bool {
+	if pin.Field == "workload" {
+		owner := pinnedOwner(pin.Value)
+		return func(p *kube.Pod, _ kube.Moment) bool { return owner.Name != "" && belongsTo(p, owner) }
+	}
 	return func(p *kube.Pod, _ kube.Moment) bool {
 		switch pin.Field {
 		case "node":

@@ -145,7 +145,7 @@ type (
 	}
 	// ShowDetails opens the details sheet of the row with that UID, "" for the selected one.
 	ShowDetails struct{ UID string }
-	// Act opens the sheet of the action that an ID stands for.
+	// Act opens the sheet of the action that a key stands for.
 	Act struct {
 		ID      keymap.ID
 		Refs    []kube.Ref

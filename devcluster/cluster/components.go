@@ -107,7 +107,7 @@ func apiServerArgs(c *Cluster) []string {
 		"--service-cluster-ip-range=10.96.0.0/12", "--authorization-mode=Node,RBAC", "--enable-bootstrap-token-auth",
 		"--enable-admission-plugins=NodeRestriction", "--allow-privileged", "--profiling=false",
 		"--audit-policy-file=" + c.file("audit-policy.yaml"), "--audit-log-path=" + c.file("audit.log"),
-		"--audit-log-maxsize=100", "--audit-log-maxbackup=1",
+		"--audit-log-maxsize=100", "--audit-log-maxbackup=4",
 	}
 }
 

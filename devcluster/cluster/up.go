@@ -225,7 +225,8 @@ func (c *Cluster) prepare(p plan) error {
 	return os.WriteFile(c.file("audit-policy.yaml"), []byte(auditPolicy), 0o600)
 }
 
-// auditPolicy logs every request once, with who and what but without bodies: tests count requests there.
+// auditPolicy logs every request once, with who and what: tests count requests there. What changes or deletes the objects
+// that ktriage acts on is logged with its body, so that tests see the preconditions that it carried.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -234,6 +235,12 @@ rules:
   users: [system:apiserver, system:kube-scheduler, system:kube-controller-manager, kubernetes-super-admin]
 - level: None
   userGroups: [system:serviceaccounts]
+- level: Request
+  verbs: [update, patch, delete]
+  resources:
+  - {group: "", resources: [nodes, pods]}
+  - {group: apps, resources: [deployments, deployments/scale, replicasets/scale, statefulsets, statefulsets/scale, daemonsets]}
+  - {group: batch, resources: [cronjobs]}
 - level: Metadata
 `
 

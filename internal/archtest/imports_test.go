@@ -10,18 +10,23 @@ import (
 // kube and internal/cli alone speak to the API, views draws without Bubble Tea, keymap is bare.
 var mayImport = map[string]string{
 	".": "internal/cli",
-	"internal/cli": "ui views kube kube/action kube/cordon kube/drain kube/evict keymap themes internal/audit internal/logs internal/safe internal/snapshot internal/term internal/text internal/xdg " +
+	"internal/cli": "ui views kube kube/action kube/cordon kube/deadnode kube/drain kube/evict kube/remove kube/rollout kube/scale keymap themes internal/audit internal/logs internal/safe internal/snapshot internal/term internal/text internal/xdg " +
 		"github.com/spf13 k8s.io/apimachinery/pkg/util/runtime k8s.io/cli-runtime k8s.io/client-go/tools/clientcmd",
 	"ui": "views kube kube/action keymap themes internal/logs internal/safe internal/table internal/text " +
 		"charm.land/bubbletea/v2 charm.land/bubbles/v2/textinput github.com/charmbracelet github.com/sahilm/fuzzy",
-	"views":       "kube kube/action keymap themes internal/table internal/text",
-	"kube":        "internal/safe internal/text k8s.io google.golang.org/protobuf/encoding/protowire",
-	"kube/action": "kube internal/audit internal/safe internal/text k8s.io",
-	"kube/cordon": "kube kube/action internal/text k8s.io",
-	"kube/drain":  "kube kube/action internal/safe internal/text k8s.io",
-	"kube/evict":  "kube kube/action kube/cordon kube/drain internal/safe internal/text k8s.io",
-	"keymap":      "",
-	"themes":      "charm.land/lipgloss/v2 github.com/charmbracelet/colorprofile github.com/charmbracelet/x/ansi",
+	"views":         "kube kube/action keymap themes internal/table internal/text",
+	"kube":          "internal/safe internal/text k8s.io google.golang.org/protobuf/encoding/protowire",
+	"kube/action":   "kube internal/audit internal/safe internal/text k8s.io",
+	"kube/send":     "k8s.io",
+	"kube/cordon":   "kube kube/action kube/send internal/text k8s.io",
+	"kube/deadnode": "kube kube/action kube/send internal/text k8s.io",
+	"kube/remove":   "kube kube/action kube/send internal/safe internal/text k8s.io",
+	"kube/rollout":  "kube kube/action kube/send internal/text k8s.io",
+	"kube/scale":    "kube kube/action kube/send internal/safe internal/text k8s.io",
+	"kube/drain":    "kube kube/action internal/safe internal/text k8s.io",
+	"kube/evict":    "kube kube/action kube/drain kube/send internal/safe internal/text k8s.io",
+	"keymap":        "",
+	"themes":        "charm.land/lipgloss/v2 github.com/charmbracelet/colorprofile github.com/charmbracelet/x/ansi",
 
 	"internal/table":    "kube themes internal/text",
 	"internal/text":     "github.com/charmbracelet/x/ansi golang.org/x/text k8s.io/apimachinery/pkg/util/duration",
@@ -38,7 +43,7 @@ var mayImport = map[string]string{
 	"kube/kubetest":       "kube internal/queue k8s.io",
 	"internal/screenshot": "github.com/charmbracelet/x/vt github.com/creack/pty",
 	"internal/scale":      "internal/text github.com/charmbracelet/x/vt github.com/creack/pty k8s.io/api k8s.io/apimachinery k8s.io/client-go",
-	"internal/e2e":        "kube kube/action kube/cordon kube/drain kube/evict internal/audit internal/text",
+	"internal/e2e":        "kube kube/action kube/cordon kube/deadnode kube/drain kube/evict kube/remove kube/rollout kube/scale internal/audit internal/text",
 	"internal/archtest":   "keymap",
 }
 
@@ -48,7 +53,8 @@ var beside = []string{"internal/queue", "internal/termtest", "kube/kubetest", "i
 
 // forTests are the packages of ours that every test may import.
 var forTests = []string{
-	"internal/termtest", "kube/kubetest", "internal/queue", "internal/audit", "kube/action", "kube/cordon", "kube/drain", "kube/evict",
+	"internal/termtest", "kube/kubetest", "internal/queue", "internal/audit", "kube/action", "kube/cordon", "kube/deadnode", "kube/drain", "kube/evict",
+	"kube/remove", "kube/rollout", "kube/scale", "kube/send",
 }
 
 // imports holds each package to its line of mayImport. A test may import what its package may, its package, and any

@@ -15,7 +15,7 @@ type Event string
 const (
 	Intent Event = "intent" // before the first request of a run
 	Result Event = "result" // after the last one
-	Left   Event = "left"   // an operator has said that an interrupted run is to be left alone; Run is that run
+	Left   Event = "left"   // an operator has said that an interrupted run is to be left alone, or what an ended one left behind; Run is that run
 )
 
 // CutOff is the State of a result that was written because the program had to end before the run did.
@@ -42,6 +42,7 @@ type Record struct {
 	State   string            `json:"state,omitempty"`   // of a result: how it ended
 	Summary string            `json:"summary,omitempty"` // of a result
 	Steps   []Step            `json:"steps,omitempty"`   // of a result
+	Undo    *Undo             `json:"undo,omitempty"`    // of a result: what takes it back
 	Version string            `json:"version"`           // of ktriage; set by Append
 }
 
@@ -51,6 +52,13 @@ type Object struct {
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
 	UID       string `json:"uid,omitempty"`
+}
+
+// Undo is the action that takes a run back.
+type Undo struct {
+	Action  string            `json:"action"`
+	Objects []Object          `json:"objects"`
+	Options map[string]string `json:"options,omitempty"`
 }
 
 // Step is how one object of a run ended.

@@ -21,8 +21,9 @@ const (
 
 // aliases are kubectl's short names of what the panes show.
 var aliases = map[string][]string{
-	"nodes": {"node", "no"},
-	"pods":  {"pod", "po"},
+	"nodes":     {"node", "no"},
+	"pods":      {"pod", "po"},
+	"workloads": {"workload", "sts", "deploy", "ds"},
 }
 
 // root makes the tree of commands.

@@ -20,11 +20,11 @@ const samplesWait = time.Second
 const patience = 2
 
 // Panes are the names of the panes that can be printed.
-func Panes() []string { return []string{"nodes", "pods"} }
+func Panes() []string { return []string{"nodes", "pods", "workloads"} }
 
 // Options say what is printed.
 type Options struct {
-	Pane   string // nodes or pods
+	Pane   string // one of Panes
 	Format views.Format
 	Filter string
 	Notes  io.Writer // what the rows do not say: that some may not be seen, that there are none
@@ -39,7 +39,11 @@ func Print(ctx context.Context, c *kube.Cluster, o Options, w io.Writer) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	c.Start(ctx, kube.Nodes|kube.Pods|kube.Metrics)
+	want := kube.Nodes | kube.Pods | kube.Metrics
+	if o.Pane == "workloads" {
+		want |= kube.Workloads
+	}
+	c.Start(ctx, want)
 	if err := c.CheckNamespaces(ctx); err != nil {
 		return err
 	}
@@ -58,6 +62,17 @@ func Print(ctx context.Context, c *kube.Cluster, o Options, w io.Writer) error {
 		}
 		note(o.Notes, c, len(rows), o.Pane, filter)
 		return views.PrintPods(w, o.Format, rows, m)
+	case "workloads":
+		feed := c.WorkloadFeed()
+		rows, m, err := collect(ctx, c, feed, views.WorkloadsQuery(filter))
+		if err != nil {
+			return err
+		}
+		note(o.Notes, c, len(rows), o.Pane, filter)
+		if s := feed.Load().State; s.Missing != nil && o.Notes != nil {
+			fmt.Fprintf(o.Notes, "%s: %s\n", s.WhyMissing(), s.MissingWhat())
+		}
+		return views.PrintWorkloads(w, o.Format, rows, m)
 	}
 	return fmt.Errorf("there is no pane %q", o.Pane)
 }
@@ -108,7 +123,7 @@ func collect[R kube.Row](ctx context.Context, c *kube.Cluster, feed *kube.Feed[R
 // unreadable gives the reason for which the rows will not be complete, nil while they may.
 func unreadable(s kube.State, h kube.Health) error {
 	switch {
-	case s.Missing != nil:
+	case s.Missing != nil && s.MissingKinds == 0: // kinds of workloads that are not there leave the others to be printed
 		return s.Missing
 	case s.Phase != kube.Live && s.Err != nil:
 		return s.Err

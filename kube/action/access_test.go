@@ -228,3 +228,57 @@ func TestProtectedContextRaisesByOneTierAndNotAboveTheHighest(t *testing.T) {
 		}
 	}
 }
+
+// particular is a kind of action whose permissions hang on what it acts on.
+type particular struct{ other }
+
+func (particular) ID() action.ID { return action.Scale }
+
+func (particular) Needs() []action.Need {
+	return []action.Need{{Verb: "list", Resource: "pods", Scoped: true}}
+}
+
+func (particular) NeedsFor(k kube.Kinds) []action.Need {
+	if k == kube.StatefulSets {
+		return []action.Need{{Verb: "update", Group: "apps", Resource: "statefulsets", Subresource: "scale", Scoped: true}}
+	}
+	return nil
+}
+
+func TestPermissionsOfOneNamespaceAreAskedForThatNamespaceWhenTheKeyIsPressed(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		b.Runner = action.New(b.ctx, b.cluster, []action.Kind{particular{}}, b.log, action.Settings{})
+		b.Deny("update statefulsets/scale in shop")
+		before := b.questions()
+		b.ask()
+		if why := b.WhyNot(action.Scale, time.UTC); why != "" || b.questions() != before {
+			t.Errorf("greyed before anybody knows where: %q; asked %d times", why, b.questions()-before)
+		}
+		at := func(ns string, kind kube.Kinds) error {
+			_, err := b.Plan(b.ctx, action.Scale, action.Target{Context: "prod", Refs: []kube.Ref{{Kind: kind, Namespace: ns, Name: "cart", UID: "u"}}}, nil)
+			return err
+		}
+		refused, _ := errors.AsType[*action.Refusal](at("shop", kube.StatefulSets))
+		if refused == nil || !strings.Contains(refused.Why, "may not update statefulsets/scale in shop") {
+			t.Errorf("in shop: %v", refused)
+		}
+		if err := at("pay", kube.StatefulSets); err != nil {
+			t.Errorf("in pay: %v", err)
+		}
+		if err := at("shop", kube.Deployments); err != nil {
+			t.Errorf("of another kind: %v", err)
+		}
+	})
+}
+
+func TestPermissionsOfTheOneNamespaceThatIsLookedAtGreyTheKey(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		b.cluster = kube.New(b.Clients(), "prod", "shop", []string{"shop"}, nil)
+		b.Runner = action.New(b.ctx, b.cluster, []action.Kind{particular{}}, b.log, action.Settings{})
+		b.Deny("list pods in shop")
+		b.ask()
+		if why := b.WhyNot(action.Scale, time.UTC); !strings.Contains(why, "may not list pods in shop") {
+			t.Errorf("why = %q", why)
+		}
+	})
+}

@@ -20,15 +20,55 @@ type ID string
 
 // The kinds of actions that there are.
 const (
-	Cordon   ID = "node.cordon"
-	Uncordon ID = "node.uncordon"
-	Drain    ID = "node.drain"
+	Cordon       ID = "node.cordon"
+	Uncordon     ID = "node.uncordon"
+	Drain        ID = "node.drain"
+	DeleteNode   ID = "node.delete-node"
+	OutOfService ID = "node.out-of-service" // adds the taint that says that the machine is off
+	InService    ID = "node.in-service"     // takes it away
+
+	DeletePod        ID = "pod.delete"
+	ForceDelete      ID = "pod.force-delete"
+	RemoveFinalizers ID = "pod.remove-finalizers"
+
+	Scale    ID = "workload.scale"
+	Retain   ID = "workload.retain" // keeps the claims of a StatefulSet that is scaled down
+	Restart  ID = "workload.restart"
+	RollBack ID = "workload.roll-back"
+	Pause    ID = "workload.pause"  // a rollout, or a CronJob
+	Resume   ID = "workload.resume" // the same
 )
 
-// Verb is the action in one word, as the Actions pane and sheets name it.
+// Verb is the action in few words, as the Actions pane and sheets name it.
 func (id ID) Verb() string {
 	_, verb, _ := strings.Cut(string(id), ".")
-	return verb
+	if id == OutOfService || id == InService {
+		return "set " + verb
+	}
+	return strings.ReplaceAll(verb, "-", " ")
+}
+
+// Does is what the action does to one object, or to several: "drain it", "remove their finalizers".
+func (id ID) Does(objects int) string {
+	it, its := "it", "its"
+	if objects > 1 {
+		it, its = "them", "their"
+	}
+	switch id {
+	case DeleteNode:
+		return "delete " + it
+	case OutOfService:
+		return "taint " + it
+	case InService:
+		return "put " + it + " back in service"
+	case RemoveFinalizers:
+		return "remove " + its + " finalizers"
+	case RollBack:
+		return "roll " + it + " back"
+	case Retain:
+		return "keep " + its + " claims"
+	}
+	return id.Verb() + " " + it
 }
 
 // Target is what an action acts on, taken when its key is pressed and never again: name and UID, not a place in a list.
@@ -94,15 +134,17 @@ type Plan struct {
 	Headline string    // what happens, in one sentence
 	Facts    []Fact    // "after", "room", "time", "undo"
 	Sections []Section // worst first
-	Toggles  []Toggle
-	Kubectl  []string // the nearest kubectl commands, without a prompt
-	Gate     string   // what the confirming key does: "evict 11 pods from worker-44"
-	Foot     string   // beside the gate at tier 3: "23 pods leave; 2 lose data"
-	Word     string   // what is typed at tier 3
-	Refusals []string // why it cannot be confirmed as it is, worst first; none: it can
+	Toggles  []Toggle  // those that no section names stand at the end; numbers stand right below the headline
+	Instead  []Instead // what may be the better thing to do
+	Kubectl  []string  // the nearest kubectl commands, without a prompt
+	Gate     string    // what the confirming key does: "evict 11 pods from worker-44"
+	Foot     string    // beside the gate at tier 3: "23 pods leave; 2 lose data"
+	Word     string    // what is typed at tier 3
+	Refusals []string  // why it cannot be confirmed as it is, worst first; none: it can
 
-	Details map[string]any // parameters for the audit log
+	Details map[string]any // parameters for the audit log; what a Watchful reads must survive JSON
 	Work    Work           // nil if there is nothing to be done
+	Watch   bool           // the screen shows its steps once it has begun
 }
 
 // Void reports whether the plan is too old to be confirmed.
@@ -125,6 +167,16 @@ type Section struct {
 	Title, Note string // on the rule, left and right
 	Columns     []Column
 	Rows        []Row
+	Toggles     []string // IDs of the toggles that stand below the rows
+}
+
+// Instead is an action that may be the better one than that of the sheet on which it is offered. Its key on that sheet opens
+// its own sheet; nothing else happens.
+type Instead struct {
+	Action  ID
+	Target  Target
+	Options Options
+	Words   string // what it would do: "delete the Node object: releases 9 pods"
 }
 
 // Column is one column of a section; a section without columns has lines of text.
@@ -140,12 +192,27 @@ type Row struct {
 	Cells    []string
 }
 
-// Toggle is something on a sheet that the operator can choose. Another value makes another plan.
+// Toggle is something on a sheet that the operator can choose. Another value makes another plan. It is a box (its Values
+// are OnOff), one of several (Choices, or else the value alone is shown), or a number.
 type Toggle struct {
-	ID     string
-	Words  string   // "delete emptyDir data: 2 pods"
-	Value  string   // one of Values
-	Values []string // OnOff for a box that is ticked or not
+	ID      string
+	Words   string   // "delete emptyDir data: 2 pods"; of a number: what is counted, "shop/cart"
+	Value   string   // one of Values; of a number: as it was typed, also if that is no number
+	Values  []string // nil for a number
+	Choices []Choice // what each of Values means, to be shown one below the other
+	Number  *Number  // nil if it is none
+}
+
+// Choice is one of several things that an operator can choose.
+type Choice struct {
+	Words string
+	Lines []string // shown below, further in
+}
+
+// Number is a toggle into which a number is typed.
+type Number struct {
+	Now   int64  // what it is now
+	Fault string // why Value cannot be taken, "" if it can
 }
 
 // The values of a Toggle that is a box.
@@ -157,7 +224,10 @@ const (
 // OnOff are the values of a box.
 func OnOff() []string { return []string{Off, On} }
 
-// Next is the value that follows, the first after the last.
+// Next is the value that follows, the first after the last; a number has none but itself.
 func (t Toggle) Next() string {
+	if t.Number != nil {
+		return t.Value
+	}
 	return t.Values[(slices.Index(t.Values, t.Value)+1)%len(t.Values)]
 }

@@ -136,12 +136,23 @@ func (r *Runner) Decided(c *Cut) {
 	r.changed()
 }
 
-// Leave notes in the audit log that a run that was cut off is to be left as it is, so that nobody is asked again. It
-// blocks.
-func (r *Runner) Leave(c *Cut) error {
+// Leave notes in the audit log that a run that was cut off is to be left as it is, or that what an ended one has left behind
+// is looked after, so that nobody is asked again. It blocks.
+func (r *Runner) Leave(run *Run) error {
+	if r.audit == nil {
+		return &Refusal{r.noAudit()}
+	}
 	_, err := r.audit.Append(audit.Record{
-		Time: time.Now(), Event: audit.Left, Run: c.Run.ID, Action: string(c.Run.Action), Context: text.Clean(c.Run.Target.Context),
-		User: r.cluster.Identity().User, Objects: objects(c.Run.Target.Refs),
+		Time: time.Now(), Event: audit.Left, Run: run.ID, Action: string(run.Action), Context: text.Clean(run.Target.Context),
+		Server: r.server(), User: r.cluster.Identity().User, Objects: objects(run.Target.Refs),
 	})
+	if err != nil {
+		return err
+	}
+	if l := r.find(run.ID); l != nil {
+		r.update(l, func(run *Run) { run.Checked = true })
+		return nil
+	}
+	_, err = r.readEarlier()
 	return err
 }

@@ -206,7 +206,7 @@ func TestRunThatIsLeftIsNotAskedAboutAgain(t *testing.T) {
 		b.died(intent("r1", "n1"), intent("r2", "n2"))
 		b.drain.rest = left(3)
 		b.read()
-		if err := b.Leave(b.Cuts()[0]); err != nil {
+		if err := b.Leave(b.Cuts()[0].Run); err != nil {
 			t.Fatal(err)
 		}
 		entries := b.entries()
@@ -221,7 +221,7 @@ func TestRunThatIsLeftIsNotAskedAboutAgain(t *testing.T) {
 			t.Errorf("the run that was left is %v, want that it was cut off", got)
 		}
 		b.breakLog()
-		if err := b.Leave(b.Cuts()[0]); err == nil {
+		if err := b.Leave(b.Cuts()[0].Run); err == nil {
 			t.Error("Leave has no error though the log cannot be written")
 		}
 	})

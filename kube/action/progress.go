@@ -1,6 +1,7 @@
 package action
 
 import (
+	"context"
 	"slices"
 	"sync"
 )
@@ -10,11 +11,11 @@ type Progress struct {
 	changed func() // told of every change; must not block
 
 	mu      sync.Mutex
-	steps   map[string]*Step // by UID
+	steps   map[string]*Step // by their keys
 	note    string
 	total   Tally
 	paused  bool
-	skipped map[string]bool // by UID
+	skipped map[string]bool // by the keys of steps
 	wish    chan struct{}   // capacity 1: the operator wants something else
 }
 
@@ -29,7 +30,7 @@ func NewProgress(changed func()) *Progress {
 // Step reports the newest state of a step; only that is kept.
 func (p *Progress) Step(s Step) {
 	p.mu.Lock()
-	p.steps[s.Object.UID] = &s
+	p.steps[s.key()] = &s
 	p.mu.Unlock()
 	p.changed()
 }
@@ -72,10 +73,22 @@ func (p *Progress) Paused() bool {
 }
 
 // Skipped reports whether the operator has taken a step out of the run.
-func (p *Progress) Skipped(uid string) bool {
+func (p *Progress) Skipped(key string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.skipped[uid]
+	return p.skipped[key]
+}
+
+// Go waits for as long as nothing new is to be begun, and reports whether to go on: false once ctx has ended.
+func (p *Progress) Go(ctx context.Context) bool {
+	for p.Paused() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-p.wish:
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // Pause asks for nothing new to be begun, or for going on.
@@ -87,9 +100,9 @@ func (p *Progress) Pause(on bool) {
 }
 
 // Skip takes a step out of the run. What has been accepted already cannot be called back.
-func (p *Progress) Skip(uid string) {
+func (p *Progress) Skip(key string) {
 	p.mu.Lock()
-	p.skipped[uid] = true
+	p.skipped[key] = true
 	p.mu.Unlock()
 	p.wished()
 }

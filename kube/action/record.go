@@ -3,7 +3,6 @@ package action
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,13 +11,21 @@ import (
 	"ktriage/kube"
 )
 
-// kindNames are how the audit log names kinds of objects.
-var kindNames = map[kube.Kinds]string{kube.Nodes: "Node", kube.Pods: "Pod"}
-
 func objects(refs []kube.Ref) []audit.Object {
 	out := make([]audit.Object, len(refs))
 	for i, r := range refs {
-		out[i] = audit.Object{Kind: kindNames[r.Kind], Namespace: r.Namespace, Name: r.Name, UID: r.UID}
+		out[i] = audit.Object{Kind: r.Kind.Kind(), Namespace: r.Namespace, Name: r.Name, UID: r.UID}
+	}
+	return out
+}
+
+// refs is the reverse of objects. All of it is cleaned: anybody may have written the file.
+func refs(objects []audit.Object) []kube.Ref {
+	out := make([]kube.Ref, len(objects))
+	for i, o := range objects {
+		out[i] = kube.Ref{
+			Kind: kube.KindNamed(o.Kind), Namespace: text.Clean(o.Namespace), Name: text.Clean(o.Name), UID: text.Clean(o.UID),
+		}
 	}
 	return out
 }
@@ -51,6 +58,9 @@ func (r *Runner) intent(l *live) audit.Record {
 func (r *Runner) result(l *live, result Result, at time.Time) audit.Record {
 	rec := r.record(l, audit.Result, at)
 	rec.State, rec.Summary = result.State.String(), result.Summary
+	if u := result.Undo; u != nil {
+		rec.Undo = &audit.Undo{Action: string(u.Action), Objects: objects(u.Target.Refs), Options: maps.Clone(u.Options)}
+	}
 	for _, s := range l.progress.Steps() {
 		rec.Steps = append(rec.Steps, audit.Step{
 			Object: objects([]kube.Ref{s.Object})[0],
@@ -62,16 +72,22 @@ func (r *Runner) result(l *live, result Result, at time.Time) audit.Record {
 
 // earlierRuns makes runs of the lines of the log.
 func earlierRuns(entries []audit.Entry, alive func(audit.Record) audit.Liveness) []*Run {
-	ends := map[string]*audit.Entry{}
-	for i := range entries {
-		if entries[i].Event == audit.Result {
-			ends[entries[i].Run] = &entries[i]
+	ends, left := map[string]*audit.Entry{}, map[string]bool{}
+	for i, e := range entries {
+		switch e.Event {
+		case audit.Result:
+			ends[e.Run] = &entries[i]
+		case audit.Left:
+			left[e.Run] = true
+		case audit.Intent:
 		}
 	}
 	var out []*Run
 	for _, e := range entries {
 		if e.Event == audit.Intent {
-			out = append(out, runOf(e, ends[e.Run], alive(e.Record)))
+			run := runOf(e, ends[e.Run], alive(e.Record))
+			run.Checked = left[e.Run]
+			out = append(out, run)
 		}
 	}
 	return out
@@ -82,16 +98,8 @@ func earlierRuns(entries []audit.Entry, alive func(audit.Record) audit.Liveness)
 func runOf(e audit.Entry, end *audit.Entry, program audit.Liveness) *Run {
 	run := &Run{
 		ID: text.Clean(e.Run), Action: ID(text.Clean(e.Action)), User: text.Clean(e.User), Started: e.Time, Earlier: true,
-		Target: Target{Context: e.Context}, Options: cleaned(e.Options), Lines: []string{shown(e.Line)},
-	}
-	for _, o := range e.Objects {
-		ref := kube.Ref{Namespace: text.Clean(o.Namespace), Name: text.Clean(o.Name), UID: text.Clean(o.UID)}
-		for kind, name := range kindNames {
-			if name == o.Kind {
-				ref.Kind = kind
-			}
-		}
-		run.Target.Refs = append(run.Target.Refs, ref)
+		Target: Target{Context: e.Context, Refs: refs(e.Objects)}, Options: cleaned(e.Options), Lines: []string{shown(e.Line)},
+		Details: cleanDetails(e.Details),
 	}
 	for _, c := range e.Command {
 		run.Command = append(run.Command, text.Clean(c))
@@ -102,7 +110,9 @@ func runOf(e audit.Entry, end *audit.Entry, program audit.Liveness) *Run {
 		run.State = stateNamed(end.State)
 		run.Lines = append(run.Lines, shown(end.Line))
 		run.Page = became(end.Steps)
-		run.Undo = undone(run, end.Steps)
+		if u := end.Undo; u != nil {
+			run.Undo = &Undo{ID(text.Clean(u.Action)), Target{Context: e.Context, Refs: refs(u.Objects)}, cleaned(u.Options)}
+		}
 	case program == audit.Alive:
 		run.State, run.Note = Running, fmt.Sprintf("in another ktriage, process %d", e.PID)
 	case program == audit.Elsewhere:
@@ -111,6 +121,35 @@ func runOf(e audit.Entry, end *audit.Entry, program audit.Liveness) *Run {
 		run.State, run.Note = Interrupted, "the program ended without a word"
 	}
 	return run
+}
+
+// cleanDetails gives details as they can be shown.
+func cleanDetails(details map[string]any) map[string]any {
+	if details == nil {
+		return nil
+	}
+	out := make(map[string]any, len(details))
+	for k, v := range details {
+		out[text.Clean(k)] = cleanValue(v)
+	}
+	return out
+}
+
+// cleanValue cleans a value as encoding/json gives it.
+func cleanValue(v any) any {
+	switch v := v.(type) {
+	case string:
+		return text.Clean(v)
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = cleanValue(v[i])
+		}
+		return out
+	case map[string]any:
+		return cleanDetails(v)
+	}
+	return v
 }
 
 // shown is a line of the log as it can be shown; a long one is not shown to its end, and says so.
@@ -130,24 +169,6 @@ func stateNamed(name string) State {
 		}
 	}
 	return Unknown
-}
-
-// undone is how a run of the log is taken back: on the nodes that it has changed, as its steps say.
-func undone(run *Run, steps []audit.Step) *Undo {
-	back := map[ID]ID{Cordon: Uncordon, Drain: Uncordon, Uncordon: Cordon}[run.Action]
-	t := Target{Context: run.Target.Context}
-	for _, ref := range run.Target.Refs {
-		if slices.ContainsFunc(steps, func(s audit.Step) bool {
-			changed := strings.HasPrefix(s.Note, "cordoned") || strings.HasPrefix(s.Note, "uncordoned")
-			return s.UID == ref.UID && s.State == StepDone.String() && changed
-		}) {
-			t.Refs = append(t.Refs, ref)
-		}
-	}
-	if back == "" || len(t.Refs) == 0 {
-		return nil
-	}
-	return &Undo{back, t}
 }
 
 // became lists what became of each object, as the log has it.

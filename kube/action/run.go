@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -47,8 +48,9 @@ type Result struct {
 
 // Undo is an action that takes another back. It goes through a plan of its own.
 type Undo struct {
-	Action ID
-	Target Target
+	Action  ID
+	Target  Target
+	Options Options // what is chosen on its sheet to begin with
 }
 
 // StepState is how far one step of a run is.
@@ -107,10 +109,19 @@ type Step struct {
 	Why      []string      // whole sentences: why it is so, what the server says, what comes next
 	Until    time.Time     // when it is asked again, or when the grace period ends; zero for neither
 	Place    int           // the order in which the plan has it
+	// Key tells the step from all others of its run where the UID of its object cannot: the object does not exist yet, or
+	// has several steps. "" is the UID.
+	Key string
 }
 
-// Ref implements kube.Row.
-func (s *Step) Ref() kube.Ref { return s.Object }
+// Ref implements kube.Row. Its UID is the key of the step.
+func (s *Step) Ref() kube.Ref {
+	ref := s.Object
+	ref.UID = s.key()
+	return ref
+}
+
+func (s *Step) key() string { return cmp.Or(s.Key, s.Object.UID) }
 
 // Matches implements kube.Row: name, namespace, state and note are searched.
 func (s *Step) Matches(word string, _ kube.Moment) bool {
@@ -137,11 +148,49 @@ type Run struct {
 	Steps    int
 	Undo     *Undo
 	Options  Options
+	Details  map[string]any
 	Page     []Section // of the result
 	Earlier  bool      // of an earlier run of the program: there are no steps
 	Command  []string  // kubectl's words for it
 	Lines    []string  // of the audit log, as they were written
 	AuditErr string    // why the log does not have its end, "" if it has
+	Checked  bool      // an operator has said that what it has left behind is looked after
+	Standing Standing  // what it has left behind that somebody has to look after
+}
+
+// Standing is something that somebody has to look after, long after a run has ended: "if worker-07 returns, check that
+// cart-2 is not running twice". The zero value is nothing.
+type Standing struct {
+	Text     string
+	Severity kube.Severity
+}
+
+// Watchful is a Kind whose runs may leave something behind that somebody has to look after.
+type Watchful interface {
+	Kind
+	// Standing says what that is now, from the run and from what is known of the cluster. It reads no more than that: it is
+	// asked again and again, about runs of earlier programs too.
+	Standing(c *kube.Cluster, r *Run) Standing
+}
+
+// EndState is how a run has ended whose steps have ended so.
+func EndState(steps []Step) State {
+	count := map[StepState]int{}
+	for _, s := range steps {
+		count[s.State]++
+	}
+	well := count[StepDone] + count[StepGone] + count[StepStays]
+	switch {
+	case count[StepUnknown] > 0:
+		return Unknown
+	case count[StepLeft] > 0:
+		return Cancelled
+	case well == len(steps):
+		return Done
+	case well == 0 && count[StepFailed] > 0:
+		return Failed
+	}
+	return Partial
 }
 
 // Ref implements kube.Row.
@@ -153,7 +202,7 @@ func (r *Run) Matches(word string, _ kube.Moment) bool {
 }
 
 // Worst is the severity to show.
-func (r *Run) Worst() kube.Severity { return max(r.Severity, r.State.Severity()) }
+func (r *Run) Worst() kube.Severity { return max(r.Severity, r.State.Severity(), r.Standing.Severity) }
 
 func contains(word string, in ...string) bool {
 	for _, s := range in {

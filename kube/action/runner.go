@@ -50,6 +50,8 @@ type Runner struct {
 	earlier []*Run  // of the audit log, oldest first
 	cut     []*Cut
 	busy    sync.WaitGroup
+
+	standing []Standing // as readers were last told of it
 }
 
 // live is a run of this program.
@@ -98,7 +100,7 @@ func (r *Runner) AskAccess(ctx context.Context) error {
 func (r *Runner) needs() []Need {
 	var all []Need
 	for _, k := range r.kinds {
-		for _, n := range k.Needs() {
+		for _, n := range r.generally(k) {
 			if !slices.Contains(all, n) {
 				all = append(all, n)
 			}
@@ -117,16 +119,16 @@ func (r *Runner) WhyNot(id ID, local *time.Location) string {
 	case r.settings.ReadOnly:
 		return "ktriage runs with --read-only"
 	}
-	return r.access.why(k.Needs(), local)
+	return r.access.why(r.generally(k), local)
 }
 
 // AskAgain asks anew for permissions that were refused some time ago. It blocks.
 func (r *Runner) AskAgain(ctx context.Context, id ID) error {
 	k := r.Kind(id)
-	if k == nil || !r.access.old(k.Needs()) {
+	if k == nil || !r.access.old(r.generally(k)) {
 		return nil
 	}
-	return r.access.ask(ctx, k.Needs())
+	return r.access.ask(ctx, r.generally(k))
 }
 
 // planLimit bounds the making of a plan.
@@ -140,10 +142,11 @@ func (r *Runner) Plan(ctx context.Context, id ID, t Target, o Options) (*Plan, e
 	}
 	ctx, stop := context.WithTimeout(ctx, planLimit)
 	defer stop()
-	if err := r.access.ask(ctx, k.Needs()); err != nil {
+	needs := exactly(k, t)
+	if err := r.access.ask(ctx, needs); err != nil {
 		return nil, err
 	}
-	if why := r.access.why(k.Needs(), time.Local); why != "" {
+	if why := r.access.why(needs, time.Local); why != "" {
 		return nil, &Refusal{why}
 	}
 	p, err := k.Plan(ctx, r.cluster, t, o)
@@ -179,11 +182,16 @@ func (r *Runner) As(command string) string {
 	return Kubectl("", words...) + " " + rest
 }
 
-// May reports whether the server allows any action at all, and whether it has said so.
+// May reports whether the server allows any action at all, and whether it has said so; actions of which it says nothing
+// before they have an object do not count.
 func (r *Runner) May() (may, known bool) {
 	known = true
 	for _, k := range r.kinds {
-		allowed, answered := r.access.may(k.Needs())
+		needs := r.generally(k)
+		if len(needs) == 0 {
+			continue
+		}
+		allowed, answered := r.access.may(needs)
 		may, known = may || allowed, known && answered
 	}
 	return may, known
@@ -270,7 +278,7 @@ func (r *Runner) Start(p *Plan) (id string, err error) {
 	ctx, stop := context.WithCancelCause(r.ctx)
 	l := &live{plan: p, progress: NewProgress(r.changed), stop: stop, run: Run{
 		ID: now.UTC().Format("20060102-150405-") + rand.Text()[:6], Action: p.Action, Target: p.Target, User: r.cluster.Identity().User,
-		Started: now, Command: p.Kubectl,
+		Started: now, Command: p.Kubectl, Options: p.Options, Details: p.Details,
 	}}
 	if err := r.admit(l); err != nil {
 		stop(nil)

@@ -11,11 +11,49 @@ import (
 func (r *Runner) Runs() []*Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := slices.Clone(r.earlier)
+	var out []*Run
+	for _, run := range r.earlier {
+		out = append(out, r.watched(run))
+	}
 	for _, l := range r.runs {
-		out = append(out, l.view())
+		out = append(out, r.watched(l.view()))
 	}
 	return out
+}
+
+// watched is a run with what it has left behind for somebody to look after, as far as is known now.
+func (r *Runner) watched(run *Run) *Run {
+	kind, ok := r.Kind(run.Action).(Watchful)
+	if !ok || run.Checked || run.State == Running {
+		return run
+	}
+	standing := kind.Standing(r.cluster, run)
+	if standing == run.Standing {
+		return run
+	}
+	seen := *run
+	seen.Standing = standing
+	return &seen
+}
+
+// Standing gives the runs that have left behind what somebody has to look after.
+func (r *Runner) Standing() []*Run {
+	return slices.DeleteFunc(r.Runs(), func(run *Run) bool { return run.Standing == Standing{} })
+}
+
+// LookAgain looks whether what runs have left behind has changed, and tells readers if it has. It does not block.
+func (r *Runner) LookAgain() {
+	var now []Standing
+	for _, run := range r.Standing() {
+		now = append(now, run.Standing)
+	}
+	r.mu.Lock()
+	news := !slices.Equal(now, r.standing)
+	r.standing = now
+	r.mu.Unlock()
+	if news {
+		r.changed()
+	}
 }
 
 // view is a run as it stands. The lock of the runner is held.
@@ -47,11 +85,11 @@ func (r *Runner) Run(id string) *Run {
 	defer r.mu.Unlock()
 	for _, l := range r.runs {
 		if l.run.ID == id {
-			return l.view()
+			return r.watched(l.view())
 		}
 	}
 	if i := slices.IndexFunc(r.earlier, func(run *Run) bool { return run.ID == id }); i >= 0 {
-		return r.earlier[i]
+		return r.watched(r.earlier[i])
 	}
 	return nil
 }

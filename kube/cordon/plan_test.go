@@ -21,6 +21,7 @@ import (
 	"ktriage/kube"
 	"ktriage/kube/action"
 	"ktriage/kube/cordon"
+	"ktriage/kube/send"
 )
 
 // has wants a plan to have facts, and no others.
@@ -294,7 +295,7 @@ func TestThereIsNoPlanWithoutTheNodes(t *testing.T) {
 		says   string
 	}{
 		"gone":     {func(b *bench) { b.Delete(b.Node("worker-1")) }, apierrors.IsNotFound, "read node worker-1"},
-		"replaced": {func(b *bench) { b.replace("worker-1") }, isReplaced, "worker-1 was replaced by another node"},
+		"replaced": {func(b *bench) { b.replace("worker-1") }, isReplaced, "worker-1 was replaced by another object"},
 		"no list": {func(b *bench) {
 			b.get = func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
 				if strings.HasSuffix(r.URL.Path, "/nodes") {
@@ -322,7 +323,7 @@ func TestSilentServerDoesNotHoldUpAPlanForLong(t *testing.T) {
 		b.get = silent
 		began := time.Now()
 		_, err := cordon.New(false).Plan(b.t.Context(), b.cluster, target("a", "b"), nil)
-		if err == nil || errors.Is(err, cordon.ErrUnknown) || time.Since(began) != 30*time.Second {
+		if err == nil || errors.Is(err, send.ErrUnknown) || time.Since(began) != 30*time.Second {
 			t.Errorf("err = %v after %v, want one after 30 s", err, time.Since(began))
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"ktriage/kube/cordon"
+	"ktriage/kube/send"
 )
 
 func TestNodeIsCordonedAndUncordonedByOnePatchThatNamesItsUID(t *testing.T) {
@@ -95,10 +95,10 @@ func TestAnswerOfTheServerIsBelievedAtOnce(t *testing.T) {
 		"deleted meanwhile": {func(b *bench) onTheWay { return first(func() { b.Delete(b.Node("worker-1")) }, nil) },
 			apierrors.IsNotFound, `cordon worker-1: nodes "worker-1" not found`},
 		"replaced meanwhile": {func(b *bench) onTheWay { return first(func() { b.replace("worker-1") }, answers(immutable())) },
-			isReplaced, "worker-1 was replaced by another node of the same name"},
+			isReplaced, "worker-1 was replaced by another object of the same name"},
 		"replaced meanwhile, as a conflict": {func(b *bench) onTheWay {
 			return first(func() { b.replace("worker-1") }, answers(status(http.StatusConflict, metav1.StatusReasonConflict, "uid")))
-		}, isReplaced, "worker-1 was replaced by another node of the same name"},
+		}, isReplaced, "worker-1 was replaced by another object of the same name"},
 		"immutable without a replacement": {func(*bench) onTheWay { return answers(immutable()) }, apierrors.IsInvalid, "metadata.uid"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestAnswerOfTheServerIsBelievedAtOnce(t *testing.T) {
 				b.node("worker-1")
 				b.patch = c.way(b)
 				changed, took, err := b.set(b.t.Context(), true)
-				if changed || !c.is(err) || !strings.Contains(err.Error(), c.says) || errors.Is(err, cordon.ErrUnknown) {
+				if changed || !c.is(err) || !strings.Contains(err.Error(), c.says) || errors.Is(err, send.ErrUnknown) {
 					b.t.Errorf("Set = %t, %v; want an error that says %q", changed, err, c.says)
 				}
 				if took != 0 || len(b.patches) != 1 {
@@ -120,7 +120,7 @@ func TestAnswerOfTheServerIsBelievedAtOnce(t *testing.T) {
 	}
 }
 
-func isReplaced(err error) bool { return errors.Is(err, cordon.ErrReplaced) }
+func isReplaced(err error) bool { return errors.Is(err, send.ErrReplaced) }
 
 func TestServerItselfRefusesToPatchTheNodeThatTookTheName(t *testing.T) {
 	onBench(t, func(b *bench) {
@@ -148,7 +148,7 @@ func TestNothingIsSentWhenTheNodeCannotBeReadOrIsAnother(t *testing.T) {
 				b.node("worker-1")
 				c.change(b)
 				changed, took, err := b.set(b.t.Context(), true)
-				if changed || !c.is(err) || errors.Is(err, cordon.ErrUnknown) || !strings.Contains(err.Error(), "worker-1") {
+				if changed || !c.is(err) || errors.Is(err, send.ErrUnknown) || !strings.Contains(err.Error(), "worker-1") {
 					b.t.Errorf("Set = %t, %v", changed, err)
 				}
 				if len(b.patches) != 0 || took > 30*time.Second {
@@ -192,7 +192,7 @@ func TestOutcomeWithoutAnAnswerIsFoundOutByReading(t *testing.T) {
 					return c.patch(r, send)
 				}
 				changed, took, err := b.set(b.t.Context(), true)
-				if changed != c.changed || (err == nil) != c.changed || errors.Is(err, cordon.ErrUnknown) {
+				if changed != c.changed || (err == nil) != c.changed || errors.Is(err, send.ErrUnknown) {
 					b.t.Errorf("Set = %t, %v; want %t", changed, err, c.changed)
 				}
 				if !c.changed && !strings.HasPrefix(err.Error(), "cordon worker-1: ") {
@@ -259,7 +259,7 @@ func TestOutcomeThatCannotBeFoundOutIsUnknown(t *testing.T) {
 					return done(reset)(r, send)
 				}
 				changed, took, err := b.set(b.t.Context(), true)
-				if changed || !errors.Is(err, cordon.ErrUnknown) || !strings.HasPrefix(err.Error(), "cordon worker-1: ") {
+				if changed || !errors.Is(err, send.ErrUnknown) || !strings.HasPrefix(err.Error(), "cordon worker-1: ") {
 					b.t.Errorf("Set = %t, %v; want that it is not known", changed, err)
 				}
 				if took != 47*time.Second || len(b.patches) != 1 {
@@ -288,7 +288,7 @@ func TestCancelEndsARequestAtOnce(t *testing.T) {
 				ctx, stop := context.WithTimeout(b.t.Context(), 3*time.Second)
 				defer stop()
 				changed, took, err := b.set(ctx, true)
-				if changed || err == nil || errors.Is(err, cordon.ErrUnknown) != c.unknown {
+				if changed || err == nil || errors.Is(err, send.ErrUnknown) != c.unknown {
 					b.t.Errorf("Set = %t, %v; want unknown: %t", changed, err, c.unknown)
 				}
 				if took != 3*time.Second || len(b.patches) != c.patches {

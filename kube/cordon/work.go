@@ -11,6 +11,7 @@ import (
 	"ktriage/internal/text"
 	"ktriage/kube"
 	"ktriage/kube/action"
+	"ktriage/kube/send"
 )
 
 // work cordons or uncordons nodes, one after the other.
@@ -76,12 +77,12 @@ func (w *work) one(ctx context.Context, c *kube.Cluster, s *action.Step) bool {
 		s.State, s.Note = action.StepDone, verb(w.on)+"ed"
 	case err == nil:
 		s.State, s.Note = action.StepDone, "was "+verb(w.on)+"ed before"
-	case errors.Is(err, ErrUnknown):
+	case errors.Is(err, send.ErrUnknown):
 		s.State, s.Note = action.StepUnknown, "no answer; it is not known whether it was "+verb(w.on)+"ed"
 		s.Why = []string{kube.Explain(err).Sentence}
-	case errors.Is(err, ErrReplaced):
+	case errors.Is(err, send.ErrReplaced):
 		s.State, s.Note = action.StepFailed, "another node has the name now; nothing was done"
-	case ctx.Err() != nil && notSettled(err): // before the request that would have changed something
+	case ctx.Err() != nil && send.NotSettled(err): // before the request that would have changed something
 		s.State = action.StepLeft
 	default:
 		s.State, s.Note = action.StepFailed, kube.Explain(err).Sentence

@@ -47,6 +47,6 @@ func (k *Kind) Plan(ctx context.Context, c *kube.Cluster, t action.Target, o act
 		plan.Settings.Hanging = plan.allReady()
 	}
 	out := plan.sheet(c.Context(), t, o)
-	out.Work = k.work(plan)
+	out.Work, out.Watch = k.work(plan), true
 	return out, nil
 }

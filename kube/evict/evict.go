@@ -20,7 +20,7 @@ import (
 )
 
 // Cordon cordons a node: cordon.Set. changed is false if it was cordoned before; after an error nothing has been done,
-// unless that is cordon.ErrUnknown. It must end with its context.
+// unless that is send.ErrUnknown. It must end with its context.
 type Cordon func(ctx context.Context, c *kube.Cluster, node kube.Ref, on bool) (changed bool, err error)
 
 // Reread makes a plan of what is on the nodes now: drain.Read.

@@ -11,8 +11,8 @@ import (
 
 	"ktriage/kube"
 	"ktriage/kube/action"
-	"ktriage/kube/cordon"
 	"ktriage/kube/drain"
+	"ktriage/kube/send"
 )
 
 // phase is how far the drain of a node is.
@@ -97,7 +97,7 @@ func (r *run) cordoned(n *node, changed bool, err error, now time.Time) {
 		n.end(action.StepDone, "cordoned", now)
 	case err == nil:
 		n.end(action.StepDone, "was cordoned already", now)
-	case errors.Is(err, cordon.ErrUnknown):
+	case errors.Is(err, send.ErrUnknown):
 		n.end(action.StepUnknown, "whether it is cordoned is not known: "+quote(kube.Explain(err).Sentence), now)
 	case r.cut:
 		n.end(action.StepLeft, "not cordoned", now)
