@@ -70,7 +70,7 @@ func (r *Runner) othersOn(p *Plan) *Run {
 		return nil // it is looked at again when the plan is carried out
 	}
 	for _, run := range r.Runs() {
-		if run.Earlier && run.State == Running && shares(run.Target, p.Target) {
+		if run.Earlier && run.State == Running && !beside(p.Action, run.Action) && shares(run.Target, p.Target) {
 			return run
 		}
 	}
@@ -87,7 +87,7 @@ func (r *Runner) ahead(l *live) *Run {
 	i := slices.IndexFunc(entries, func(e audit.Entry) bool { return e.Run == l.run.ID })
 	for _, run := range earlierRuns(entries[:max(i, 0)], r.audit.Alive) {
 		ended := slices.ContainsFunc(entries, func(e audit.Entry) bool { return e.Event == audit.Result && e.Run == run.ID })
-		if run.State == Running && !ended && r.find(run.ID) == nil && shares(run.Target, l.run.Target) {
+		if run.State == Running && !ended && !beside(l.run.Action, run.Action) && r.find(run.ID) == nil && shares(run.Target, l.run.Target) {
 			return run
 		}
 	}

@@ -262,12 +262,16 @@ func (r *Runner) Refuses(p *Plan, now time.Time) error {
 // sameTarget refuses a plan while another run is under way on one of its objects. The lock is held.
 func (r *Runner) sameTarget(p *Plan) error {
 	for _, l := range r.runs {
-		if l.run.State == Running && slices.ContainsFunc(p.Target.Refs, func(ref kube.Ref) bool { return slices.Contains(l.run.Target.Refs, ref) }) {
+		if l.run.State == Running && !beside(p.Action, l.run.Action) && slices.ContainsFunc(p.Target.Refs, func(ref kube.Ref) bool { return slices.Contains(l.run.Target.Refs, ref) }) {
 			return &Refusal{fmt.Sprintf("a %s of %s is running", l.run.Action.Verb(), l.run.Target.Name())}
 		}
 	}
 	return nil
 }
+
+// beside reports whether one action may begin while the other is under way on the same object. What keeps the claims of a
+// set that is being scaled down would come too late otherwise.
+func beside(begins, running ID) bool { return begins == Retain && running == Scale }
 
 // Start begins to carry out a plan that has been confirmed, and gives the ID of the run.
 func (r *Runner) Start(p *Plan) (id string, err error) {

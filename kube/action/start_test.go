@@ -420,3 +420,22 @@ func TestRunThatTheEndOfTheProgramLeavesUnknownIsCutOff(t *testing.T) {
 		b.ended(id, action.Interrupted)
 	})
 }
+
+func TestClaimsCanBeKeptWhileTheirSetIsBeingScaled(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		does := func(id action.ID) error {
+			p := plan(untilStopped, "worker-1")
+			p.Action = id
+			_, err := b.Start(p)
+			return err
+		}
+		for _, c := range []struct {
+			id      action.ID
+			refused bool
+		}{{action.Scale, false}, {action.Scale, true}, {action.Retain, false}, {action.Retain, true}} {
+			if err := does(c.id); (err != nil) != c.refused {
+				t.Errorf("%s: %v, want refused %t", c.id, err, c.refused)
+			}
+		}
+	})
+}
