@@ -13,8 +13,12 @@ import (
 	"ktriage/kube"
 	"ktriage/kube/action"
 	"ktriage/kube/cordon"
+	"ktriage/kube/deadnode"
 	"ktriage/kube/drain"
 	"ktriage/kube/evict"
+	"ktriage/kube/remove"
+	"ktriage/kube/rollout"
+	"ktriage/kube/scale"
 )
 
 // protectedEnv names contexts in which everything is harder to confirm, beside those of --protected.
@@ -25,6 +29,10 @@ func kinds() []action.Kind {
 	return []action.Kind{
 		cordon.New(true), cordon.New(false),
 		drain.New(func(p *drain.Plan) action.Work { return evict.New(p, cordon.Set, drain.Read) }),
+		deadnode.NewDelete(), deadnode.NewTaint(true), deadnode.NewTaint(false),
+		remove.NewDelete(), remove.NewForce(), remove.NewFinalizers(),
+		scale.New(), scale.NewRetain(),
+		rollout.NewRestart(), rollout.NewRollBack(), rollout.NewPause(true), rollout.NewPause(false),
 	}
 }
 

@@ -27,8 +27,12 @@ import (
 	"ktriage/kube"
 	"ktriage/kube/action"
 	"ktriage/kube/cordon"
+	"ktriage/kube/deadnode"
 	"ktriage/kube/drain"
 	"ktriage/kube/evict"
+	"ktriage/kube/remove"
+	"ktriage/kube/rollout"
+	"ktriage/kube/scale"
 )
 
 // operator is somebody at work on a cluster, with everything that the program has but for its screen.
@@ -57,10 +61,17 @@ func (c *cluster) operate(t *testing.T, kubeconfig string) *operator {
 	if o.log, err = audit.Open(t.TempDir(), "e2e", "e2e"); err != nil {
 		t.Fatal(err)
 	}
-	o.runner = action.New(ctx, o.kube, []action.Kind{drain.New(func(p *drain.Plan) action.Work {
-		o.planned = p
-		return evict.New(p, cordon.Set, drain.Read)
-	})}, o.log, action.Settings{})
+	o.runner = action.New(ctx, o.kube, []action.Kind{
+		cordon.New(true), cordon.New(false),
+		remove.NewDelete(), remove.NewForce(), remove.NewFinalizers(),
+		scale.New(), scale.NewRetain(),
+		deadnode.NewDelete(), deadnode.NewTaint(true), deadnode.NewTaint(false),
+		rollout.NewRestart(), rollout.NewRollBack(), rollout.NewPause(true), rollout.NewPause(false),
+		drain.New(func(p *drain.Plan) action.Work {
+			o.planned = p
+			return evict.New(p, cordon.Set, drain.Read)
+		}),
+	}, o.log, action.Settings{})
 	t.Cleanup(func() {
 		if !o.runner.Close(5 * time.Second) {
 			t.Error("a run has not ended 5 s after it was interrupted")
@@ -108,9 +119,15 @@ func (o *operator) target(nodes ...string) action.Target {
 // plan makes the plan of a drain.
 func (o *operator) plan(options action.Options, nodes ...string) *action.Plan {
 	o.t.Helper()
-	p, err := o.runner.Plan(o.t.Context(), action.Drain, o.target(nodes...), options)
+	return o.planOf(action.Drain, o.target(nodes...), options)
+}
+
+// planOf makes the plan of any action.
+func (o *operator) planOf(id action.ID, target action.Target, options action.Options) *action.Plan {
+	o.t.Helper()
+	p, err := o.runner.Plan(o.t.Context(), id, target, options)
 	if err != nil {
-		o.t.Fatal(err)
+		o.t.Fatalf("plan %s of %s: %v", id.Verb(), target.Name(), err)
 	}
 	return p
 }
@@ -204,7 +221,9 @@ func (d *drained) account() string {
 type request struct {
 	Verb, UserAgent, Stage string
 	User                   struct{ Username string }
+	RequestURI             string
 	ObjectRef              struct{ APIGroup, Resource, Subresource, Namespace, Name string }
+	RequestObject          json.RawMessage // of what changes nodes, pods and workloads
 	ResponseStatus         struct{ Code int }
 	Received               time.Time `json:"requestReceivedTimestamp"`
 	Answered               time.Time `json:"stageTimestamp"`
@@ -213,9 +232,17 @@ type request struct {
 // requests gives what the API server was asked by a program, in the order of its answers. It logs before it answers.
 func (c *cluster) requests(t *testing.T, agent string) []request {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(c.dir, "audit.log"))
+	logs, err := filepath.Glob(filepath.Join(c.dir, "audit*.log")) // one that has been full is beside it, by its time
 	if err != nil {
 		t.Fatal(err)
+	}
+	var raw []byte
+	for _, log := range logs {
+		lines, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw = append(raw, lines...)
 	}
 	var out []request
 	lines := bufio.NewScanner(bytes.NewReader(raw))

@@ -28,6 +28,8 @@ type shot struct {
 	args []string
 	keys []string
 	want string
+	// again is a key that is pressed every two seconds until want is there: it has the program look again.
+	again string
 }
 
 var shots = []shot{
@@ -37,6 +39,9 @@ var shots = []shot{
 	{name: "help", w: 120, h: 32, keys: []string{"?"}, want: "Keys for"},
 	{name: "palette", w: 80, h: 24, keys: []string{":", "c", "a", "r", "t"}, want: "shop/cart-2"},
 	{name: "drain", w: 100, h: 34, keys: []string{"/", "w", "o", "r", "k", "e", "r", "-", "0", "8", "\r", "r"}, want: "pods leave"},
+	{name: "workloads", w: 80, h: 24, args: []string{"workloads"}, want: "CrashLoopBackOff"},
+	{name: "scale", w: 100, h: 34, args: []string{"workloads"}, keys: []string{"/", "p", "r", "o", "m", "e", "t", "h", "\r", "s", "1"}, want: "replicas to 1"},
+	{name: "force-delete", w: 100, h: 36, args: []string{"pods"}, keys: []string{"/", "f", "r", "a", "u", "d", " ", "t", "e", "r", "m", "i", "n", "\r", "X"}, want: "which is true?", again: "\x12"},
 }
 
 const (
@@ -88,7 +93,7 @@ func (s shot) take(program, out string) error {
 	term := &screen{Emulator: vt.NewEmulator(s.w, s.h)}
 	go func() { _, _ = io.Copy(term, tty) }()
 	go func() { _, _ = io.Copy(tty, term.Emulator) }() // the terminal's answers
-	if err := await(term, "live"); err != nil {
+	if err := await(term, "live", func() {}); err != nil {
 		return err
 	}
 	for _, k := range s.keys {
@@ -97,7 +102,13 @@ func (s shot) take(program, out string) error {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	if err := await(term, s.want); err != nil {
+	pressed := time.Now()
+	if err := await(term, s.want, func() {
+		if s.again != "" && time.Since(pressed) > 2*time.Second {
+			pressed = time.Now()
+			_, _ = io.WriteString(tty, s.again)
+		}
+	}); err != nil {
 		return err
 	}
 	time.Sleep(time.Second) // samples and the terminal's answers
@@ -111,12 +122,13 @@ func (s shot) take(program, out string) error {
 	return cmd.Wait()
 }
 
-// await waits until the screen shows a text.
-func await(s *screen, want string) error {
+// await waits until the screen shows a text, and does something each time that it does not.
+func await(s *screen, want string, meanwhile func()) error {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if strings.Contains(s.text(), want) {
 			return nil
 		}
+		meanwhile()
 	}
 	return fmt.Errorf("%q is not on the screen:\n%s", want, s.text())
 }
