@@ -44,7 +44,7 @@ test: build devcluster
 	go vet ./... && cd devcluster && go vet ./...
 	CGO_ENABLED=1 go test -race -timeout 10m $$(go list ./... | grep -v /internal/e2e)
 	cd devcluster && go test -timeout 10m ./...
-	go test -timeout 15m -count=1 -v ./internal/e2e
+	go test -timeout 40m -count=1 -v ./internal/e2e
 
 race:
 	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v /internal/e2e)

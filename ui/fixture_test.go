@@ -24,9 +24,13 @@ import (
 	"ktriage/kube"
 	"ktriage/kube/action"
 	"ktriage/kube/cordon"
+	"ktriage/kube/deadnode"
 	"ktriage/kube/drain"
 	"ktriage/kube/evict"
 	"ktriage/kube/kubetest"
+	"ktriage/kube/remove"
+	"ktriage/kube/rollout"
+	"ktriage/kube/scale"
 	"ktriage/themes"
 )
 
@@ -82,6 +86,10 @@ func kinds() []action.Kind {
 	return []action.Kind{
 		cordon.New(true), cordon.New(false),
 		drain.New(func(p *drain.Plan) action.Work { return evict.New(p, cordon.Set, drain.Read) }),
+		deadnode.NewDelete(), deadnode.NewTaint(true), deadnode.NewTaint(false),
+		remove.NewDelete(), remove.NewForce(), remove.NewFinalizers(),
+		scale.New(), scale.NewRetain(),
+		rollout.NewRestart(), rollout.NewRollBack(), rollout.NewPause(true), rollout.NewPause(false),
 	}
 }
 

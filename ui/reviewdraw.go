@@ -309,7 +309,7 @@ func (r *review) nameGate(w int, where, esc string) ([]row, *tea.Cursor) {
 			next += " " + next // by way of the plan
 		}
 		chip := " " + next + " "
-		return []row{{{chip, themes.Danger}, {text.Cut(" to this line; then, "+strings.ToLower(ask[:1])+strings.TrimSuffix(ask[1:], ": "), w-text.Width(chip), ellipsis), themes.Text}}, second}, nil
+		return []row{{{chip, themes.Danger}, {text.Cut(" here, then "+strings.Replace(strings.ToLower(ask[:1])+strings.TrimSuffix(ask[1:], ": "), ", type", " type", 1), w-text.Width(chip), ellipsis), themes.Text}}, second}, nil
 	}
 	const field = 20
 	ask = text.Cut(ask, w-field, ellipsis)
