@@ -88,8 +88,12 @@ func (v *actions) stepSpec() spec[*action.Step] {
 			if id == keymap.SkipStep && s.State.Ended() {
 				return "nothing more happens to it"
 			}
-			if onStep(id) && s.Object.Kind != kube.Pods {
+			switch {
+			case !onStep(id):
+			case s.Object.Kind != kube.Pods:
 				return "it is not a pod"
+			case s.Object.UID == "" || s.State == action.StepGone:
+				return "there is no such pod now"
 			}
 			return whyNotRun(v.run(), id)
 		},
@@ -208,7 +212,11 @@ func openStep(s *action.Step) []Effect {
 	if pane == "" {
 		return []Effect{Flash{"there is no pane for it", themes.Muted}}
 	}
-	return []Effect{Open{Place{Pane: pane, UID: s.Object.UID}}}
+	place := Place{Pane: pane, UID: s.Object.UID}
+	if place.UID == "" { // it did not exist when the plan was made
+		place.Name = s.Object.FullName()
+	}
+	return []Effect{Open{place}}
 }
 
 func runColumns() []table.Column[*action.Run] {

@@ -203,3 +203,69 @@ func TestDetailsOfARunCanBeAskedForAmongItsSteps(t *testing.T) {
 		}
 	}
 }
+
+// stepsOf is the pane with the steps of a run that has one.
+func stepsOf(s *action.Step) View {
+	run := &action.Run{ID: "7", Action: action.Scale, State: action.Running, Started: noon}
+	v := NewActions(Runs{
+		Runs: &answered[*action.Run]{all: func() []*action.Run { return []*action.Run{run} }},
+		Steps: func(func() string) Feed[*action.Step] {
+			return &answered[*action.Step]{all: func() []*action.Step { return []*action.Step{s} }}
+		},
+		Run: func(string) *action.Run { return run },
+	})
+	press(v, keymap.OpenRow)
+	return v
+}
+
+func TestKeysOfAStepActOnItsPod(t *testing.T) {
+	cart1 := kube.Ref{Kind: kube.Pods, Namespace: "shop", Name: "cart-1", UID: "cart-1"}
+	for _, id := range []keymap.ID{keymap.StepScale, keymap.StepDelete, keymap.StepForce} {
+		v := actionsPane()
+		press(v, keymap.OpenRow)
+		if effects := press(v, id); !cmp.Equal(effects, []Effect{Act{ID: id, Refs: []kube.Ref{cart1}}}) {
+			t.Errorf("%s gives %v", id, effects)
+		}
+	}
+	steps := map[string]*action.Step{
+		"it is not a pod":          {Object: kube.Ref{Kind: kube.StatefulSets, Namespace: "shop", Name: "cart", UID: "cart"}},
+		"there is no such pod now": {Object: kube.Ref{Kind: kube.Pods, Namespace: "shop", Name: "cart-5"}, Key: "comes"},
+	}
+	for want, s := range steps {
+		v := stepsOf(s)
+		equal(t, v.Why(keymap.StepDelete), want)
+		press(v, keymap.StepDelete)
+	}
+	v := stepsOf(steps["there is no such pod now"])
+	if effects := press(v, keymap.OpenRow); !cmp.Equal(effects, []Effect{Open{Place{Pane: "pods", Name: "shop/cart-5"}}}) {
+		t.Errorf("open gives %v", effects)
+	}
+	v = stepsOf(steps["it is not a pod"])
+	if effects := press(v, keymap.OpenRow); !cmp.Equal(effects, []Effect{Open{Place{Pane: "workloads", UID: "cart"}}}) {
+		t.Errorf("open gives %v", effects)
+	}
+}
+
+func TestWhatARunLeavesBehindIsShownAndCounted(t *testing.T) {
+	run := &action.Run{
+		ID: "9", Action: action.ForceDelete, Target: action.Target{Refs: []kube.Ref{{Kind: kube.Pods, Namespace: "shop", Name: "cart-2", UID: "u"}}},
+		State: action.Done, Started: noon, Ended: noon,
+		Standing: action.Standing{Text: "worker-07 is back: check that cart-2 does not run twice", Severity: kube.Warning},
+	}
+	v := NewActions(Runs{
+		Runs: &answered[*action.Run]{all: func() []*action.Run { return []*action.Run{run} }},
+		Steps: func(func() string) Feed[*action.Step] {
+			return &answered[*action.Step]{all: func() []*action.Step { return nil }}
+		},
+		Run: func(string) *action.Run { return run },
+	})
+	if tab, severity := v.Tab(); tab != "1" || severity != kube.Warning {
+		t.Errorf("the tab says %q, %v", tab, severity)
+	}
+	equal(t, v.Strip(noon).Lines[0], run.Standing.Text)
+	equal(t, v.Why(keymap.CheckRun), "")
+	if effects := press(v, keymap.CheckRun); !cmp.Equal(effects, []Effect{Control{Run: "9", ID: keymap.CheckRun}}) {
+		t.Errorf("it gives %v", effects)
+	}
+	equal(t, v.Why(keymap.RunRetain), "it does not scale a StatefulSet")
+}

@@ -206,7 +206,7 @@ func (l *list[R]) locate(p Place) (uid string, ok bool) {
 		return p.UID, true
 	}
 	for i := range l.snap.Len() {
-		if ref := l.snap.Row(i).Ref(); ref.Name == p.Name {
+		if ref := l.snap.Row(i).Ref(); ref.Name == p.Name || ref.FullName() == p.Name {
 			return ref.UID, true
 		}
 	}

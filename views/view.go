@@ -101,7 +101,7 @@ type Fact struct {
 type Place struct {
 	Pane   string
 	UID    string // of the row under the cursor
-	Name   string // the same, where the UID is not known
+	Name   string // the same, where the UID is not known: its name, with its namespace where there is one
 	Filter string
 	Pin    Pin
 }
