@@ -48,27 +48,28 @@ func (id ID) Verb() string {
 	return strings.ReplaceAll(verb, "-", " ")
 }
 
+// does are the actions whose verb does not stand before "it".
+var does = map[ID]struct{ one, many string }{
+	DeleteNode:       {"delete it", "delete them"},
+	OutOfService:     {"taint it", "taint them"},
+	InService:        {"put it back in service", "put them back in service"},
+	RemoveFinalizers: {"remove its finalizers", "remove their finalizers"},
+	RollBack:         {"roll it back", "roll them back"},
+	Retain:           {"keep its claims", "keep their claims"},
+}
+
 // Does is what the action does to one object, or to several: "drain it", "remove their finalizers".
 func (id ID) Does(objects int) string {
-	it, its := "it", "its"
-	if objects > 1 {
-		it, its = "them", "their"
+	words, ok := does[id]
+	switch {
+	case !ok && objects > 1:
+		return id.Verb() + " them"
+	case !ok:
+		return id.Verb() + " it"
+	case objects > 1:
+		return words.many
 	}
-	switch id {
-	case DeleteNode:
-		return "delete " + it
-	case OutOfService:
-		return "taint " + it
-	case InService:
-		return "put " + it + " back in service"
-	case RemoveFinalizers:
-		return "remove " + its + " finalizers"
-	case RollBack:
-		return "roll " + it + " back"
-	case Retain:
-		return "keep " + its + " claims"
-	}
-	return id.Verb() + " " + it
+	return words.one
 }
 
 // Target is what an action acts on, taken when its key is pressed and never again: name and UID, not a place in a list.

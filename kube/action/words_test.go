@@ -124,3 +124,15 @@ func TestActionsAreNamedByTheirVerb(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryActionCanBeAskedForInASentence(t *testing.T) {
+	for id, want := range map[action.ID][2]string{
+		action.Drain: {"drain it", "drain them"}, action.ForceDelete: {"force delete it", "force delete them"},
+		action.RemoveFinalizers: {"remove its finalizers", "remove their finalizers"}, action.DeleteNode: {"delete it", "delete them"},
+		action.OutOfService: {"taint it", "taint them"}, action.RollBack: {"roll it back", "roll them back"},
+	} {
+		if got := [2]string{id.Does(1), id.Does(3)}; got != want {
+			t.Errorf("%s: %q, want %q", id, got, want)
+		}
+	}
+}
