@@ -113,6 +113,10 @@ const (
 	NumberPrevious ID = "number.previous"
 	NumberEmpty    ID = "number.empty"
 	NumberClose    ID = "number.close"
+	NumberPageDown ID = "number.page.down"
+	NumberPageUp   ID = "number.page.up"
+	NamePageDown   ID = "name.page.down"
+	NamePageUp     ID = "name.page.up"
 	NameConfirm    ID = "name.confirm"
 	NameNext       ID = "name.next"
 	NameClose      ID = "name.close"
@@ -392,7 +396,7 @@ func overlays() []Binding {
 		b(SheetLess, Sheet, GroupAct, "one less", "Take one away from the number: a new plan is made.", "-"),
 		b(SheetMore, Sheet, GroupAct, "one more", "Add one to the number: a new plan is made.", "+", "="),
 		b(SheetNumber, Sheet, GroupAct, "number", "Type another number: a new plan is made.", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
-		b(SheetNext, Sheet, GroupMove, "next part", "Go to the next part of the sheet: plan, options, gate.", "tab"),
+		b(SheetNext, Sheet, GroupMove, "next part", "Go to the next part of the sheet: plan, options, name.", "tab"),
 		b(SheetPrevious, Sheet, GroupMove, "previous part", "Go to the part before.", "shift+tab"),
 		b(SheetAgain, Sheet, GroupAct, "plan again", "Make the plan anew.", "ctrl+r"),
 		b(SheetCopy, Sheet, GroupEverywhere, "copy kubectl", "Copy the kubectl command that comes nearest.", "ctrl+y"),
@@ -403,8 +407,12 @@ func overlays() []Binding {
 		b(NumberKeep, Number, GroupAct, "to the plan", "Go back to the plan, with the number that is typed.", "enter"),
 		b(NumberNext, Number, GroupMove, "next", "Go to the next number, or the next option.", "down"),
 		b(NumberPrevious, Number, GroupMove, "previous", "Go to the number before.", "up"),
-		b(NumberPart, Number, GroupMove, "next part", "Go to the next part of the sheet; what is typed stays.", "tab"),
+		b(NumberPart, Number, GroupMove, "next part", "Go on to the other options, or to the next part of the sheet; what is typed stays.", "tab"),
 		b(NumberEmpty, Number, GroupAct, "empty", "Empty the field.", "ctrl+u"),
+		b(NumberPageDown, Number, GroupMove, "page down", "Scroll the plan down one page.", "pgdown", "ctrl+f"),
+		b(NumberPageUp, Number, GroupMove, "page up", "Scroll the plan up one page.", "pgup", "ctrl+b"),
+		b(NamePageDown, Name, GroupMove, "page down", "Scroll the plan down one page.", "pgdown", "ctrl+f"),
+		b(NamePageUp, Name, GroupMove, "page up", "Scroll the plan up one page.", "pgup", "ctrl+b"),
 		b(NumberClose, Number, GroupMove, "close", "Close the sheet; nothing happens.", "esc"),
 		b(CutResume, CutOff, GroupAct, "resume", "Make a new plan for what is left, and show it.", "r"),
 		b(CutUncordon, CutOff, GroupAct, "uncordon", "Let new pods come back to the node: shows what that means, and asks.", "u"),

@@ -149,10 +149,14 @@ func (n *Node) StatusText() string {
 	case !n.State().Ready:
 		word = [2]string{"NotReady", "NotReady,Cordoned"}
 	}
+	status := word[0]
 	if n.Unschedulable {
-		return word[1]
+		status = word[1]
 	}
-	return word[0]
+	if n.State().OutOfService {
+		status += ",OutOfService"
+	}
+	return status
 }
 
 // silent reports whether the node controller has given the kubelet up.

@@ -41,7 +41,7 @@ func (n *Node) Badness(m Moment) (rank uint8, until time.Time) {
 		return turns(m.Now, n.Created.Add(joinAllowance), nodeJoining, unready)
 	case !n.State().Ready:
 		return unready, time.Time{}
-	case len(n.Problems) > 0:
+	case len(n.Problems) > 0, n.State().OutOfService: // nothing runs on it until somebody takes that taint away
 		return nodeProblem, time.Time{}
 	case n.Unschedulable:
 		return nodeCordoned, time.Time{}
@@ -178,6 +178,9 @@ func (n *Node) Diagnosis(m Moment) []string {
 	}
 	if taints := n.otherTaints(); taints != "" {
 		more += "; taints: " + taints
+	}
+	if n.State().OutOfService && n.State().Ready {
+		why = "Ready, and tainted out-of-service: nothing runs here until somebody takes that taint away; " + why
 	}
 	return []string{why, more}
 }

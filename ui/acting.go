@@ -100,10 +100,10 @@ func (a *App) control(c views.Control) tea.Cmd {
 		if run.Paused {
 			return a.flash(name+" goes on", themes.Muted)
 		}
-		return a.flash(name+" pauses: nothing new is begun; "+a.keys.Key(keymap.PauseRun)+" lets it go on", themes.Warn)
+		return a.flash(name+" pauses: nothing new is asked for, what was accepted goes on in the cluster; "+a.keys.Key(keymap.PauseRun)+" lets it go on", themes.Warn)
 	case keymap.SkipStep:
 		a.runner.Skip(c.Run, c.Step)
-		return a.flash("it is left where it is, unless the server has accepted its eviction already", themes.Muted)
+		return a.flash(c.Name+" is left as it is, unless the server has been asked already", themes.Muted)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ var footers = map[keymap.Scope][]keymap.ID{
 	},
 	keymap.Workloads: {
 		keymap.WorkloadPods, keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload,
-		keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.NextPane, keymap.Mark,
+		keymap.RetainClaims, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Actions: {
@@ -35,10 +35,10 @@ var footers = map[keymap.Scope][]keymap.ID{
 		keymap.EditFilter, keymap.Zoom, keymap.ShowHelp,
 	},
 	keymap.Sheet: {
-		keymap.TextClose, keymap.SheetLess, keymap.SheetMore, "sheet." + keymap.RetainClaims, "sheet." + keymap.OutOfService,
+		keymap.TextClose, keymap.SheetToggle, keymap.SheetLess, keymap.SheetMore, "sheet." + keymap.RetainClaims, "sheet." + keymap.OutOfService,
 		"sheet." + keymap.DeleteNode, "sheet." + keymap.DeletePod, "sheet." + keymap.ForceDelete, "sheet." + keymap.RemoveFinalizers,
 		"sheet." + keymap.ScaleWorkload, "sheet." + keymap.RollBackWorkload, "sheet." + keymap.ResumeWorkload,
-		keymap.TextDown, keymap.TextUp, keymap.SheetNext, keymap.SheetToggle, keymap.SheetAgain, keymap.SheetCopy,
+		keymap.TextDown, keymap.TextUp, keymap.SheetNext, keymap.SheetAgain, keymap.SheetCopy,
 		keymap.TextLast, keymap.SheetHelp,
 	},
 	keymap.Name:    {keymap.NameConfirm, keymap.NameClose, keymap.NameNext},
@@ -97,9 +97,13 @@ func (a *App) pointless(b keymap.Binding) bool {
 		_, ok := a.nextLayout()
 		return !ok
 	case keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.UndoRun, keymap.ResumeRun, keymap.CheckRun, keymap.RunRetain,
-		keymap.StepNode, keymap.StepScale, keymap.StepDelete:
+		keymap.StepNode, keymap.StepScale, keymap.StepDelete,
+		keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims:
 		return a.pane().Why(b.ID) != ""
-	case keymap.SheetNext, keymap.SheetToggle:
+	case keymap.SheetToggle:
+		r, ok := a.overlay.(*review)
+		return !ok || r.part != partOptions
+	case keymap.SheetNext:
 		r, ok := a.overlay.(*review)
 		return ok && r.plan != nil && len(r.plan.Toggles) == 0 && r.tier() != action.Write
 	case keymap.SheetLess, keymap.SheetMore:

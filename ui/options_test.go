@@ -120,20 +120,22 @@ func TestNumberIsChangedByKeysAndDigitsAndMakesAPlan(t *testing.T) {
 		s.sees("cart-0 to 12.")
 		s.Press("x")
 		s.sees("a number: digits, or + and -")
-		s.Press("y") // into the field, and refused there
-		s.sees("a number: digits")
 		s.Press("backspace", "backspace")
 		s.Wait(time.Second)
 		s.sees("that is no number", "cart-0 has no number")
 		s.Press("5", "+", "enter")
 		s.Wait(time.Second)
 		s.sees("replicas 3 → 6", "cart-0 to 6.")
+		s.Press("7")
+		s.Press("j") // for the plan, to which the focus goes
+		s.Wait(time.Second)
+		s.sees("replicas 3 → 7", "cart-0 to 7.")
 		if len(kind.runs) > 0 {
 			t.Fatalf("something was done: %v", kind.runs)
 		}
 		s.Press("y")
 		s.sees("stretched")
-		if fmt.Sprint(kind.runs) != "[map[replicas/shop/cart-0:6]]" {
+		if fmt.Sprint(kind.runs) != "[map[replicas/shop/cart-0:7]]" {
 			t.Errorf("done: %v", kind.runs)
 		}
 	})
@@ -158,7 +160,7 @@ func TestEachObjectHasANumberOfItsOwn(t *testing.T) {
 		s.Wait(time.Second)
 		s.sees("cart-0 3 → 3", "cart-1 3 → 3", "cart-2 3 → 3")
 		s.Press("+")
-		s.Press("down", "7", "backspace", "backspace", "1")
+		s.Press("down", "1") // the first digit replaces what stands there
 		s.Wait(time.Second)
 		s.sees("cart-0 3 → 4", "cart-1 3 → 1", "cart-2 3 → 3", "cart-0 to 4. cart-1 to 1. cart-2 to 3.")
 		s.Press("enter", "y")
@@ -181,7 +183,6 @@ func TestManyNumbersAreShownAFewAtATime(t *testing.T) {
 		s.Wait(time.Second)
 		s.sees("set-06", "and 33 more")
 		s.misses("shop/set-07 3")
-		s.Press("tab")
 		for range 20 {
 			s.Press("down")
 		}
@@ -199,14 +200,13 @@ func TestDecisionIsChosenAssertedAndTyped(t *testing.T) {
 		s.Press("tab", "space")
 		s.Wait(time.Second)
 		s.sees("(x) a")
-		s.Press("space")
-		s.Press("space")
+		s.Press("j", "j", "space")
 		s.Wait(time.Second)
 		s.sees("(x) c", "assert it first")
 		s.Press("j", "space")
 		s.Wait(time.Second)
 		s.sees("[x] it will never be back")
-		s.Press("tab", "G", "tab")
+		s.Press("G", "tab")
 		s.Type("cart-1")
 		s.Press("enter")
 		s.sees(`"cart-1" is not cart-0`)
@@ -255,11 +255,11 @@ func TestWhatARunLeavesBehindIsSaidUntilItIsLookedAfter(t *testing.T) {
 		s.with(kind)
 		s.Press("X")
 		s.Wait(time.Second)
-		s.Press("tab", "space", "space", "space")
+		s.Press("tab", "j", "j", "space")
 		s.Wait(time.Second)
 		s.Press("j", "space")
 		s.Wait(time.Second)
-		s.Press("tab", "G", "tab")
+		s.Press("G", "tab")
 		s.Type("cart-0")
 		kind.left = action.Standing{Text: "if worker-1 returns, look for two of cart-0", Severity: kube.Notice}
 		s.Press("enter")
@@ -282,5 +282,75 @@ func TestWhatARunLeavesBehindIsSaidUntilItIsLookedAfter(t *testing.T) {
 		s.misses("worker-1 is back")
 		s.Press("a")
 		s.sees("it has left nothing behind")
+	})
+}
+
+func TestKeyThatMeansANumberIsForTheOneThatIsSeen(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.with(&stretch{id: action.Scale, plan: numbers})
+		s.Press("space", "j", "space", "s")
+		s.Wait(time.Second)
+		s.Press("enter") // to the plan
+		for _, key := range []string{"-", "7"} {
+			s.Press(key)
+			s.sees("nothing was changed: this is the number of shop/cart-0", "cart-0 3 → 3")
+			s.Press("enter")
+		}
+		s.Press("-", "down", "0")
+		s.Wait(time.Second)
+		s.sees("cart-0 3 → 3", "cart-1 3 → 0")
+	})
+}
+
+func TestWordsTypedOutsideOfTheirFieldChangeNoOption(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.with(&stretch{id: action.ForceDelete, plan: decision})
+		s.Press("X")
+		s.Wait(time.Second)
+		s.Press("tab")
+		s.Type("cart 0")
+		s.Wait(time.Second)
+		if chosen := s.app.overlay.(*review).options; len(chosen) != 0 {
+			t.Errorf("chosen: %v", chosen)
+		}
+		s.Wait(2 * time.Second)
+		s.Press("space")
+		s.Wait(time.Second)
+		s.sees("(x) a")
+	})
+}
+
+func TestLongNameIsTypedOnALineOfItsOwn(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		word := strings.Repeat("long-", 12) + "name"
+		s.with(&stretch{id: action.ForceDelete, plan: func(action.Target, action.Options) *action.Plan {
+			return &action.Plan{Tier: action.Write, Headline: "It goes.", Gate: "force delete it", Word: word}
+		}})
+		s.Press("X")
+		s.Wait(time.Second)
+		s.Press("tab")
+		s.Type(word)
+		if line := s.line(word[20:]); !strings.Contains(line, "║ "+word) {
+			t.Errorf("what is typed cannot be seen: %q\n%s", line, s.Screen())
+		}
+		s.Press("enter")
+		s.sees("stretched")
+	})
+}
+
+func TestActionsAreFiltered(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.shop()
+		s.start()
+		s.plan("c")
+		s.Press("y")
+		s.Wait(time.Second)
+		s.Press("4", "/")
+		s.Type("nothing")
+		s.Wait(time.Second)
+		s.sees("No action matches")
+		s.Press("enter", "esc")
+		s.Wait(time.Second)
+		s.sees("cordoned in")
 	})
 }

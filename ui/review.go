@@ -38,13 +38,15 @@ type review struct {
 	before *review // the sheet that offered this one, nil if it was opened from a pane
 
 	part     part
-	option   int // the chosen toggle, among toggles()
+	option   int // what has the focus, among stops()
 	name     *prompt
-	number   *prompt // the field of numberOf
-	numberOf string  // ID of a toggle
-	typed    int     // grows with every change of a number
-	stale    bool    // a number has been typed of which no plan is being made yet
-	stroke   string  // the text of the key that came last
+	number   *prompt   // the field of numberOf
+	numberOf string    // ID of a toggle
+	fresh    bool      // nothing has been typed into it yet: the first digit replaces what stands there
+	strayed  time.Time // when a key was typed that means nothing here: words meant for the field, most likely
+	typed    int       // grows with every change of a number
+	stale    bool      // a number has been typed of which no plan is being made yet
+	stroke   string    // the text of the key that came last
 
 	top, page, count int  // the lines of the plan that are in view
 	seen, plain      int  // how far it has been read, line by line, and how far it must be: options can be confirmed unread
@@ -133,9 +135,13 @@ func (a *App) planned(msg planMsg) {
 		return
 	}
 	r.giveUp()
+	first := r.plan == nil
 	r.plan, r.err = msg.plan, msg.err
 	if r.err != nil {
 		r.plan = nil
+	}
+	if first && r.numbers() > 1 && r.part == partPlan {
+		r.part, r.option = partOptions, 0 // which of them a key means has to be seen
 	}
 	r.quiet = a.now.Add(grace)
 	r.seen, r.ended = 0, false
@@ -148,7 +154,7 @@ func (a *App) planned(msg planMsg) {
 	if r.part != partOptions {
 		r.top = 0 // what is new is to be read from its beginning
 	}
-	if n := len(r.toggles()); r.part == partOptions && n > 0 {
+	if n := len(r.stops()); r.part == partOptions && n > 0 {
 		r.option = min(r.option, n-1)
 		r.reveal = r.option // the plan may have become longer
 	} else if r.part == partOptions {
@@ -204,7 +210,16 @@ func (r *review) run(id keymap.ID) (bool, tea.Cmd) {
 	switch id {
 	case keymap.TextDown, keymap.TextUp, keymap.TextPageDown, keymap.TextPageUp, keymap.TextFirst, keymap.TextLast:
 		r.scroll(id)
-	case keymap.SheetNext, keymap.NameNext, keymap.NumberPart:
+	case keymap.NamePageDown, keymap.NumberPageDown:
+		r.scroll(keymap.TextPageDown)
+	case keymap.NamePageUp, keymap.NumberPageUp:
+		r.scroll(keymap.TextPageUp)
+	case keymap.NumberPart:
+		if r.behindNumbers() {
+			return true, nil
+		}
+		return true, r.next(1)
+	case keymap.SheetNext, keymap.NameNext:
 		return true, r.next(1)
 	case keymap.SheetPrevious:
 		return true, r.next(-1)
@@ -273,11 +288,11 @@ func (r *review) next(step int) tea.Cmd {
 		return nil
 	}
 	parts := []part{partPlan}
-	if r.tier() == action.Write && r.confirmable() {
-		parts = append(parts, partName) // before the options: what is typed too early must not change them
-	}
 	if len(r.toggles()) > 0 {
 		parts = append(parts, partOptions)
+	}
+	if r.tier() == action.Write && r.confirmable() {
+		parts = append(parts, partName)
 	}
 	at := 0
 	for i, p := range parts {
@@ -292,6 +307,9 @@ func (r *review) next(step int) tea.Cmd {
 	}
 	switch r.part {
 	case partOptions:
+		if r.numbers() == 1 && r.option == 0 && step > 0 && !r.behindNumbers() { // - + and digits change the one number from anywhere
+			return r.next(step)
+		}
 		r.choose(0)
 	case partPlan:
 		if r.confirmable() && r.unread() > 0 {
@@ -323,7 +341,7 @@ func (r *review) confirm(id keymap.ID) tea.Cmd {
 		return r.app.flash(why, themes.Warn)
 	}
 	if r.plan.Void(r.app.now) {
-		return tea.Batch(r.ask(), r.app.flash("the plan was a minute old: it is made anew; read it, then confirm", themes.Warn))
+		return tea.Batch(r.ask(), r.app.flash("the plan was too old: it is made anew; read it, then confirm", themes.Warn))
 	}
 	r.armed++
 	n := r.armed
@@ -349,7 +367,7 @@ func (r *review) whyNot(id keymap.ID) string {
 	case r.tier() != action.Write && id == keymap.NameConfirm:
 		return r.app.keys.Key(keymap.SheetConfirm) + " confirms"
 	case r.tier() == action.Write && id != keymap.NameConfirm:
-		return r.app.keys.Key(keymap.SheetNext) + " goes to the field in which " + r.plan.Word + " is typed"
+		return r.toName() + " goes to the field in which " + r.plan.Word + " is typed"
 	case r.tier() == action.Write && r.name.value() != r.plan.Word:
 		return fmt.Sprintf("%q is not %s: nothing was confirmed", r.name.value(), r.plan.Word)
 	}

@@ -162,7 +162,11 @@ func (r *review) content(w int) []sheetLine {
 		out = append(out, factLines(f, w)...)
 	}
 	for _, s := range r.plan.Sections {
-		out = append(out, sheetLine{rule: true, left: s.Title, right: s.Note})
+		note := s.Note
+		if note == "" && slices.ContainsFunc(r.plan.Toggles, func(t action.Toggle) bool { return slices.Contains(s.Toggles, t.ID) }) {
+			note = r.optionsHint()
+		}
+		out = append(out, sheetLine{rule: true, left: s.Title, right: note})
 		out = append(out, r.section(s, w)...)
 		if len(s.Toggles) > 0 {
 			out = append(out, r.drawToggles(s.Toggles, w)...)
@@ -285,6 +289,9 @@ func (r *review) gate(w int) ([]row, *tea.Cursor) {
 		words = fmt.Sprintf(" %s: read the last %s first (%s)", r.plan.Gate, text.Plural(n, "line", "lines"), key(keymap.TextDown))
 	}
 	room := w - text.Width(chip) - text.Width(esc) - 1
+	if r.unread() == 0 && text.Width(words) > room && !r.app.runner.Protected() {
+		words = " " + r.plan.Gate // the context is in the edge above
+	}
 	if n := r.unread(); n > 0 && text.Width(words) > room {
 		words = fmt.Sprintf(" read the last %s first (%s)", text.Plural(n, "line", "lines"), key(keymap.TextDown))
 	}
@@ -304,19 +311,39 @@ func (r *review) nameGate(w int, where, esc string) ([]row, *tea.Cursor) {
 	ask = strings.ToUpper(ask[:1]) + ask[1:]
 	second := spread(row{{text.Cut(r.plan.Foot, w-text.Width(esc)-1, ellipsis), themes.Muted}}, row{{esc, themes.Muted}}, w)
 	if r.part != partName {
-		next := r.app.keys.Key(keymap.SheetNext)
-		if r.part == partOptions {
-			next += " " + next // by way of the plan
-		}
-		chip := " " + next + " "
+		chip := " " + r.toName() + " "
 		return []row{{{chip, themes.Danger}, {text.Cut(" here, then "+strings.Replace(strings.ToLower(ask[:1])+strings.TrimSuffix(ask[1:], ": "), ", type", " type", 1), w-text.Width(chip), ellipsis), themes.Text}}, second}, nil
 	}
-	const field = 20
-	ask = text.Cut(ask, w-field, ellipsis)
+	const least = 20 // cells for what is typed
 	in := r.name.split()
-	before := text.CutStart(in.Before, field-2, ellipsis)
+	if text.Width(ask)+max(least, text.Width(r.plan.Word)+1) > w { // what is typed has a line of its own
+		before := text.CutStart(in.Before, w-2, ellipsis)
+		lines := []row{{{text.Cut(ask, w, ellipsis), themes.Text}}, {{before + in.After, themes.Focus}}, second}
+		return r.unreadFirst(lines, w), tea.NewCursor(text.Width(before), 1)
+	}
+	before := text.CutStart(in.Before, w-text.Width(ask)-1, ellipsis)
 	line := row{{ask, themes.Text}, {before + in.After, themes.Focus}}
-	return []row{line, second}, tea.NewCursor(text.Width(ask)+text.Width(before), 0)
+	return r.unreadFirst([]row{line, second}, w), tea.NewCursor(text.Width(ask)+text.Width(before), 0)
+}
+
+// unreadFirst says in the last line of the gate what has to be read before the name counts.
+func (r *review) unreadFirst(lines []row, w int) []row {
+	if n := r.unread(); n > 0 {
+		words := fmt.Sprintf("read the last %s first (%s)", text.Plural(n, "line", "lines"), r.app.keys.Key(keymap.NamePageDown))
+		lines[len(lines)-1] = row{{text.Cut(words, w, r.app.paint.Glyph(themes.GlyphEllipsis)), themes.Warn}}
+	}
+	return lines
+}
+
+// toName are the keys that lead from here to the field for the name.
+func (r *review) toName() string {
+	next := r.app.keys.Key(keymap.SheetNext)
+	s, _ := r.chosen()
+	onNumber := s.toggle.Number != nil && r.numbers() < len(r.toggles())
+	if r.part == partPlan && len(r.toggles()) > r.numbers() || onNumber {
+		next += " " + next // by way of the options
+	}
+	return next
 }
 
 // spread puts pieces at both ends of a line.

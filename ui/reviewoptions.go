@@ -24,6 +24,8 @@ type numberMsg struct {
 const (
 	// typingPause is how long after the last digit another plan is made.
 	typingPause = 250 * time.Millisecond
+	// strayTime is how long after a key that means nothing here another one changes no option.
+	strayTime = 1500 * time.Millisecond
 	// numbersShown is how many numbers stand on a sheet at the same time.
 	numbersShown = 8
 )
@@ -56,6 +58,30 @@ func (r *review) inSection(id string) bool {
 	return slices.ContainsFunc(r.plan.Sections, func(s action.Section) bool { return slices.Contains(s.Toggles, id) })
 }
 
+// stop is what the cursor can stand on among the options: a toggle, or one of its choices.
+type stop struct {
+	toggle action.Toggle
+	choice string // the value that it stands for; "" where the toggle is no choice
+}
+
+// stops are the toggles, with one stop for each choice.
+func (r *review) stops() []stop {
+	var out []stop
+	for _, t := range r.toggles() {
+		if !chooses(t) {
+			out = append(out, stop{toggle: t})
+			continue
+		}
+		for _, v := range t.Values {
+			out = append(out, stop{t, v})
+		}
+	}
+	return out
+}
+
+// chooses reports whether a toggle shows all of its values one below the other.
+func chooses(t action.Toggle) bool { return len(t.Choices) > 0 && len(t.Choices) == len(t.Values) }
+
 // value is what has been chosen, although the plan of it may still be on its way.
 func (r *review) value(t action.Toggle) string {
 	if v, ok := r.options[t.ID]; ok {
@@ -64,48 +90,67 @@ func (r *review) value(t action.Toggle) string {
 	return t.Value
 }
 
-// chosen is the toggle that has the focus, false if none has.
-func (r *review) chosen() (action.Toggle, bool) {
-	all := r.toggles()
+// chosen is the toggle that has the focus, and which of its choices; false if none has.
+func (r *review) chosen() (stop, bool) {
+	all := r.stops()
 	if r.part != partOptions || len(all) == 0 {
-		return action.Toggle{}, false
+		return stop{}, false
 	}
 	return all[min(r.option, len(all)-1)], true
 }
 
-// choose moves the focus among the toggles.
+// choose moves the focus among the options.
 func (r *review) choose(step int) {
-	r.option = min(max(r.option+step, 0), len(r.toggles())-1)
+	r.option = min(max(r.option+step, 0), len(r.stops())-1)
 	r.reveal = r.option
+}
+
+// behindNumbers goes from the numbers to the first option that is none; false if there is none.
+func (r *review) behindNumbers() bool {
+	i := slices.IndexFunc(r.stops(), func(s stop) bool { return s.toggle.Number == nil })
+	if i < 0 {
+		return false
+	}
+	r.option, r.reveal = i, i
+	return true
 }
 
 // toggle gives the chosen option its next value, which makes another plan.
 func (r *review) toggle() tea.Cmd {
-	t, ok := r.chosen()
+	s, ok := r.chosen()
+	if ok && r.app.now.Sub(r.strayed) < strayTime {
+		return r.app.flash("that was typed outside of the field: nothing was changed", themes.Warn)
+	}
 	if !ok {
 		if len(r.toggles()) == 0 {
 			return nil
 		}
 		return r.app.flash(r.app.keys.Key(keymap.SheetNext)+" goes to the options first", themes.Muted)
 	}
+	t := s.toggle
 	t.Value = r.value(t)
-	r.options[t.ID] = t.Next()
+	if s.choice == "" {
+		s.choice = t.Next()
+	}
+	r.options[t.ID] = s.choice
 	return r.ask()
 }
 
 // numberField is the field of the number that has the focus, nil if none has.
 func (r *review) numberField() *prompt {
-	t, ok := r.chosen()
+	s, ok := r.chosen()
+	t := s.toggle
 	if !ok || t.Number == nil {
 		return nil
 	}
 	if r.number == nil || r.numberOf != t.ID {
-		r.number, r.numberOf = newPrompt(r.value(t)), t.ID
+		r.number, r.numberOf, r.fresh = newPrompt(r.value(t)), t.ID, true
 	}
 	return r.number
 }
 
-// typeNumber gives a key to the field of a number. Only digits get into it.
+// typeNumber gives a key to the field of a number. Only digits get into it; what is no number is for the plan, to which the
+// focus goes.
 func (r *review) typeNumber(msg tea.Msg) tea.Cmd {
 	if key, ok := msg.(tea.KeyPressMsg); ok && key.Text != "" {
 		switch {
@@ -114,45 +159,81 @@ func (r *review) typeNumber(msg tea.Msg) tea.Cmd {
 		case key.Text == "-":
 			return r.change(-1)
 		case strings.Trim(key.Text, "0123456789") != "":
-			return r.app.flash("a number: digits, or + and -; "+r.app.keys.Key(keymap.NumberKeep)+" goes back to the plan", themes.Warn)
+			var resolver keymap.Resolver
+			m := resolver.Resolve(r.app.keys, key.String(), keymap.Sheet.Path())
+			if m.ID == "" || m.ID == keymap.TextClose {
+				return r.app.flash("a number: digits, or + and -; "+r.app.keys.Key(keymap.NumberKeep)+" goes back to the plan", themes.Warn)
+			}
+			r.part = partPlan
+			return r.app.run(m.ID)
+		}
+		if r.fresh {
+			r.number.set("")
 		}
 	}
+	r.fresh = false
 	cmd := r.number.update(msg)
 	return tea.Batch(cmd, r.takeNumber(r.numberOf, r.number.value()))
 }
 
-// startNumber begins to type the first number of the sheet anew, with the digit that was pressed.
+// numbers is how many numbers the sheet asks for. They are the first of the toggles.
+func (r *review) numbers() int {
+	n := 0
+	for _, t := range r.toggles() {
+		if t.Number != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// startNumber begins to type the one number of the sheet anew, with the digit that was pressed.
 func (r *review) startNumber() tea.Cmd {
-	all := r.toggles()
-	if len(all) == 0 || all[0].Number == nil {
+	switch r.numbers() {
+	case 0:
 		return nil
+	case 1:
+	default:
+		return r.toNumbers()
 	}
 	r.part, r.option, r.reveal = partOptions, 0, 0
 	field := r.numberField()
 	field.set(r.stroke)
 	field.input.CursorEnd()
+	r.fresh = false
 	return r.takeNumber(r.numberOf, field.value())
+}
+
+// toNumbers goes to the numbers, where it is seen which of them a key means. The key itself changes nothing.
+func (r *review) toNumbers() tea.Cmd {
+	r.part = partOptions
+	r.option = max(0, slices.IndexFunc(r.toggles(), func(t action.Toggle) bool { return t.ID == r.numberOf }))
+	r.reveal = r.option
+	return r.app.flash("nothing was changed: this is the number of "+r.toggles()[r.option].Words+"; press it again", themes.Warn)
 }
 
 // change adds one to the number that has the focus, or to the first, or takes one away.
 func (r *review) change(by int64) tea.Cmd {
-	all := r.toggles()
-	if len(all) == 0 || all[0].Number == nil {
+	n := r.numbers()
+	if n == 0 {
 		return nil
 	}
-	t, focused := r.chosen()
-	if !focused || t.Number == nil {
-		t = all[0]
-		if len(all) > 1 && all[1].Number != nil { // which of them is meant has to be seen
-			r.part, r.option, r.reveal = partOptions, 0, 0
-		}
+	s, focused := r.chosen()
+	t := s.toggle
+	switch {
+	case focused && t.Number != nil:
+	case n > 1:
+		return r.toNumbers()
+	default:
+		t = r.toggles()[0]
 	}
-	n, err := strconv.ParseInt(r.value(t), 10, 64)
+	was, err := strconv.ParseInt(r.value(t), 10, 64)
 	if err != nil {
-		n = t.Number.Now
+		was = t.Number.Now
 	}
-	value := strconv.FormatInt(max(0, n+by), 10)
+	value := strconv.FormatInt(max(0, was+by), 10)
 	if r.numberOf == t.ID && r.number != nil {
+		r.fresh = true
 		r.number.set(value)
 		r.number.input.CursorEnd()
 	}
@@ -210,8 +291,8 @@ func (r *review) drawNumbers(w int) []sheetLine {
 	}
 	if hidden := n - (last - first); hidden > 0 {
 		key := r.app.keys.Key
-		out = append(out, sheetLine{row: row{{fmt.Sprintf("  and %s more: %s, then %s and %s go through them", text.Count(hidden),
-			key(keymap.SheetNext), key(keymap.NumberNext), key(keymap.NumberPrevious)), themes.Muted}}})
+		out = append(out, sheetLine{row: row{{fmt.Sprintf("  and %s more: %s and %s go through them", text.Count(hidden),
+			key(keymap.NumberNext), key(keymap.NumberPrevious)), themes.Muted}}})
 	}
 	return out
 }
@@ -246,7 +327,7 @@ func (r *review) drawNumber(t action.Toggle, at, n, widest int) []sheetLine {
 	switch {
 	case t.Number.Fault != "" && !r.stale && r.asking == nil:
 		line.row = append(line.row, piece{pad + t.Number.Fault, themes.Warn})
-	case at == 0:
+	case focused || n == 1:
 		line.row = append(line.row, piece{pad + key(keymap.SheetLess) + " " + key(keymap.SheetMore) + " or digits change it", themes.Muted})
 	}
 	return []sheetLine{line}
@@ -255,54 +336,56 @@ func (r *review) drawNumber(t action.Toggle, at, n, widest int) []sheetLine {
 // drawToggles are the toggles that a section names, or, with nil, those that stand at the end.
 func (r *review) drawToggles(ids []string, w int) []sheetLine {
 	var out []sheetLine
-	for i, t := range r.toggles() {
+	at := 0 // of its first stop
+	for _, t := range r.toggles() {
 		here := slices.Contains(ids, t.ID)
 		if ids == nil {
 			here = t.Number == nil && !r.inSection(t.ID)
 		}
 		if here {
-			out = append(out, r.drawToggle(t, i, w)...)
+			out = append(out, r.drawToggle(t, at, w)...)
+		}
+		at++
+		if chooses(t) {
+			at += len(t.Values) - 1
 		}
 	}
 	return out
 }
 
-// drawToggle is a box, a value, or one of several choices with what each of them means.
+// drawToggle is a box, a value, or several choices with what each of them means; at is its first stop.
 func (r *review) drawToggle(t action.Toggle, at, w int) []sheetLine {
-	focused := r.part == partOptions && r.option == at
+	t.Value = r.value(t)
+	box := func(on bool) string { return map[bool]string{true: "x", false: " "}[on] }
+	switch {
+	case chooses(t):
+		var out []sheetLine
+		for i, c := range t.Choices {
+			out = append(out, r.drawStop(at+i, "("+box(t.Value == t.Values[i])+") "+t.Values[i]+"  ", c.Words, w)...)
+			for _, l := range c.Lines {
+				margin := strings.Repeat(" ", 11)
+				for _, piece := range text.Wrap(l, w-len(margin)) {
+					out = append(out, sheetLine{row: row{{margin + piece, themes.Muted}}, option: at + i + 1})
+				}
+			}
+		}
+		return out
+	case slices.Equal(t.Values, action.OnOff()):
+		return r.drawStop(at, "["+box(t.Value == action.On)+"] ", t.Words, w)
+	}
+	return r.drawStop(at, "    ", t.Words+": "+t.Value, w)
+}
+
+// drawStop is something that the cursor can stand on: its box, and words that are broken behind it.
+func (r *review) drawStop(at int, box, words string, w int) []sheetLine {
 	mark, token := "  ", themes.Text
-	if focused {
+	if r.part == partOptions && r.option == at {
 		mark, token = r.app.paint.Glyph(themes.GlyphCursor)+" ", themes.Focus
 	}
-	t.Value = r.value(t)
 	var out []sheetLine
-	say := func(first, s string, tok themes.Token) {
-		margin := first
-		for _, l := range text.Wrap(s, w-2-text.Width(margin)) {
-			out = append(out, sheetLine{row: row{{mark, themes.Focus}, {margin + l, tok}}, option: at + 1})
-			mark, margin = "  ", strings.Repeat(" ", text.Width(first))
-		}
-	}
-	switch {
-	case len(t.Choices) == len(t.Values) && len(t.Choices) > 0:
-		for i, c := range t.Choices {
-			box := "( ) "
-			if t.Value == t.Values[i] {
-				box = "(x) "
-			}
-			say(box+t.Values[i]+"  ", c.Words, token)
-			for _, l := range c.Lines {
-				say("         ", l, themes.Muted)
-			}
-		}
-	case slices.Equal(t.Values, action.OnOff()):
-		box := "[ ] "
-		if t.Value == action.On {
-			box = "[x] "
-		}
-		say(box, t.Words, token)
-	default:
-		say("    ", t.Words+": "+t.Value, token)
+	for _, l := range text.Wrap(words, w-2-text.Width(box)) {
+		out = append(out, sheetLine{row: row{{mark, themes.Focus}, {box + l, token}}, option: at + 1})
+		mark, box = "  ", strings.Repeat(" ", text.Width(box))
 	}
 	return out
 }
@@ -319,7 +402,7 @@ func (r *review) drawOptions(w int) []sheetLine {
 // optionsHint is how the options are reached, or changed.
 func (r *review) optionsHint() string {
 	key := r.app.keys.Key
-	if r.part == partOptions {
+	if s, ok := r.chosen(); ok && s.toggle.Number == nil {
 		return key(keymap.SheetToggle) + " changes; a change makes a new plan"
 	}
 	return key(keymap.SheetNext) + " goes here"

@@ -49,6 +49,9 @@ func (a *App) key(msg tea.KeyPressMsg) tea.Cmd {
 		if len(m.Pending) == 0 && a.typing() {
 			return a.typed(msg)
 		}
+		if r, ok := a.overlay.(*review); ok && msg.Text != "" {
+			r.strayed = a.now
+		}
 		if a.overlay != nil && a.countsBelow(msg) {
 			return a.flash(a.keys.Key(keymap.TextClose)+" closes this first", themes.Muted)
 		}
@@ -111,7 +114,7 @@ func (a *App) paste(s string) tea.Cmd {
 
 // why gives the reason for which a key does nothing now, "" if it works.
 func (a *App) why(b keymap.Binding) string {
-	if b.Danger || b.Act != "" {
+	if b.Danger || b.Act != "" || b.ID == keymap.UndoRun || b.ID == keymap.ResumeRun {
 		if why := a.whyNotAct(); why != "" {
 			return why
 		}

@@ -86,7 +86,7 @@ func TestScreensOfStatefulThings(t *testing.T) {
 		{"scale-several-80x24", 80, 24, 0, []string{"3", "O", "n", "g", "space", "j", "space", "s", "-", "down", "+"}},
 		{"delete-80x24", 80, 24, 0, []string{"2", "O", "n", "g", "ctrl+d"}},
 		{"force-delete-80x24", 80, 24, 0, []string{"2", "O", "n", "g", "j", "j", "X"}},
-		{"force-delete-120x40", 120, 40, 0, []string{"2", "O", "n", "g", "j", "j", "X", "tab", "space", "space", "space"}},
+		{"force-delete-120x40", 120, 40, 0, []string{"2", "O", "n", "g", "j", "j", "X", "tab", "j", "j", "space"}},
 		{"delete-300-80x24", 80, 24, 300, append(marked, "ctrl+d")},
 		{"delete-300-120x40", 120, 40, 300, append(marked, "ctrl+d")},
 		{"out-of-service-80x24", 80, 24, 0, []string{"1", "O", "n", "g", "j", "N"}},

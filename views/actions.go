@@ -85,8 +85,12 @@ func (v *actions) stepSpec() spec[*action.Step] {
 		},
 		copied: func(s *action.Step) string { return s.Object.FullName() },
 		why: func(s *action.Step, id keymap.ID) string {
-			if id == keymap.SkipStep && s.State.Ended() {
+			switch {
+			case id != keymap.SkipStep:
+			case s.State.Ended():
 				return "nothing more happens to it"
+			case s.Follows:
+				return "it follows from what the server has accepted: it cannot be left out any more"
 			}
 			switch {
 			case !onStep(id):
@@ -107,8 +111,11 @@ func onStep(id keymap.ID) bool {
 
 // stepKey is what the keys of the pane do to a step, or to its run.
 func stepKey(r *action.Run, s *action.Step, id keymap.ID) []Effect {
-	if onStep(id) {
+	switch {
+	case onStep(id):
 		return []Effect{Act{ID: id, Refs: []kube.Ref{s.Object}}}
+	case id == keymap.SkipStep:
+		return []Effect{Control{Run: r.ID, Step: s.Ref().UID, Name: s.Object.FullName(), ID: id}}
 	}
 	return runKey(r, s.Ref().UID, id)
 }
@@ -144,8 +151,6 @@ func runKey(r *action.Run, step string, id keymap.ID) []Effect {
 	switch id {
 	case keymap.CancelRun, keymap.PauseRun, keymap.CheckRun:
 		return []Effect{Control{Run: r.ID, ID: id}}
-	case keymap.SkipStep:
-		return []Effect{Control{Run: r.ID, ID: id, Step: step}}
 	case keymap.UndoRun:
 		return []Effect{Act{ID: keymap.ID(r.Undo.Action), Refs: r.Undo.Target.Refs, Options: r.Undo.Options}}
 	case keymap.RunRetain:
@@ -222,8 +227,8 @@ func openStep(s *action.Step) []Effect {
 func runColumns() []table.Column[*action.Run] {
 	return []table.Column[*action.Run]{
 		{ID: "time", Title: "START", Min: 8, Cell: func(r *action.Run, m kube.Moment) table.Cell { return plain(startText(r, m.Now)) }},
-		{ID: "action", Title: "ACTION", Min: 8, Max: 14, Cell: func(r *action.Run, _ kube.Moment) table.Cell { return plain(r.Action.Verb()) }},
-		{ID: "object", Title: "OBJECT", Min: 10, Max: 40, Middle: true,
+		{ID: "action", Title: "ACTION", Min: 8, Max: 17, Cell: func(r *action.Run, _ kube.Moment) table.Cell { return plain(r.Action.Verb()) }},
+		{ID: "object", Title: "OBJECT", Min: 18, Max: 60, Middle: true,
 			Cell: func(r *action.Run, _ kube.Moment) table.Cell { return plain(r.Target.Name()) }},
 		{ID: "state", Title: "STATE", Min: 9, Cell: func(r *action.Run, _ kube.Moment) table.Cell {
 			return table.Cell{Text: stateWord(r), Token: severityToken(r.Worst())}

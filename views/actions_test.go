@@ -172,7 +172,7 @@ func TestKeysOfActionsSayWhatTheyWantOrWhyNot(t *testing.T) {
 		id   keymap.ID
 		want Effect
 	}{
-		{keymap.SkipStep, Control{Run: "3", Step: "cart-1", ID: keymap.SkipStep}},
+		{keymap.SkipStep, Control{Run: "3", Step: "cart-1", Name: "shop/cart-1", ID: keymap.SkipStep}},
 		{keymap.OpenRow, Open{Place{Pane: "pods", UID: "cart-1"}}},
 		{keymap.StepNode, Open{Place{Pane: "nodes", Name: "worker-12"}}},
 		{keymap.ShowRun, ShowDetails{"3"}},

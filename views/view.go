@@ -154,6 +154,7 @@ type (
 	// Control is what the operator wants of a run that is under way: pause, cancel, leave a step alone.
 	Control struct {
 		Run, Step string // IDs; Step is "" for all of it
+		Name      string // of the object of the step
 		ID        keymap.ID
 	}
 	// Up says that the pane has nothing left to climb out of: it is for the screen to go back.

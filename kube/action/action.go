@@ -42,8 +42,11 @@ const (
 // Verb is the action in few words, as the Actions pane and sheets name it.
 func (id ID) Verb() string {
 	_, verb, _ := strings.Cut(string(id), ".")
-	if id == OutOfService || id == InService {
-		return "set " + verb
+	switch id { //nolint:exhaustive // the others are named by their ID
+	case OutOfService:
+		return "taint"
+	case InService:
+		return "untaint"
 	}
 	return strings.ReplaceAll(verb, "-", " ")
 }
@@ -121,7 +124,7 @@ const (
 )
 
 // PlanLife is how long a plan may be confirmed after it was made.
-const PlanLife = 60 * time.Second
+const PlanLife = 3 * time.Minute
 
 // Plan is what would happen, and all that its sheet shows. It is not changed once the runner has given it. All its text is
 // sanitised and fit to be shown.

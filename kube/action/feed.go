@@ -15,6 +15,7 @@ type Feed[R kube.Row] struct {
 	rows    func(of string) []R
 	version func() uint64 // grows when rows may have changed
 	sev     func(R) kube.Severity
+	ask     func() // a reader waits for the answer to a question
 
 	mu    sync.Mutex
 	query kube.Query[R]
@@ -69,10 +70,12 @@ func (f *Feed[R]) snapshot(all []R, m kube.Moment) *kube.Snapshot[R] {
 // SetQuery asks for another filter or order; the next Load answers it.
 func (f *Feed[R]) SetQuery(q kube.Query[R]) uint64 {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.query = q
 	f.asked++
-	return f.asked
+	asked := f.asked
+	f.mu.Unlock()
+	f.ask()
+	return asked
 }
 
 // Follow does nothing: among so few rows any is found at once.

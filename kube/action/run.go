@@ -112,6 +112,8 @@ type Step struct {
 	// Key tells the step from all others of its run where the UID of its object cannot: the object does not exist yet, or
 	// has several steps. "" is the UID.
 	Key string
+	// Follows says that it is not asked for, but follows from what another step asks for: it cannot be left out.
+	Follows bool
 }
 
 // Ref implements kube.Row. Its UID is the key of the step.

@@ -208,7 +208,7 @@ func (r *Runner) last(t Target) []Fact {
 			if run.User != "" {
 				by = " by " + run.User
 			}
-			return []Fact{{Name: "last", Text: fmt.Sprintf("%s%s %s ago, %s", run.Action.Verb(), by, text.Age(time.Now(), run.Started), run.State)}}
+			return []Fact{{Name: "last", Text: fmt.Sprintf("from here: %s%s %s ago, %s", run.Action.Verb(), by, text.Age(time.Now(), run.Started), run.State)}}
 		}
 	}
 	return nil
@@ -250,7 +250,7 @@ func (r *Runner) Refuses(p *Plan, now time.Time) error {
 	case p.Work == nil:
 		return &Refusal{"there is nothing to do"}
 	case p.Void(now):
-		return &Refusal{"the plan is older than a minute; it has to be made anew"}
+		return &Refusal{"the plan is older than three minutes; it has to be made anew"}
 	case h.Known && !h.Up:
 		return &Refusal{"the API server does not answer"}
 	case !h.LastContact.IsZero() && now.Round(0).Sub(h.LastContact.Round(0)) > staleLimit:
@@ -270,8 +270,16 @@ func (r *Runner) sameTarget(p *Plan) error {
 }
 
 // beside reports whether one action may begin while the other is under way on the same object. What keeps the claims of a
-// set that is being scaled down would come too late otherwise.
-func beside(begins, running ID) bool { return begins == Retain && running == Scale }
+// set that is being scaled down would come too late otherwise, and so would what stops a rollout.
+func beside(begins, running ID) bool {
+	switch running { //nolint:exhaustive // all others let nothing begin
+	case Scale:
+		return begins == Retain
+	case Restart, RollBack: // they only follow what the cluster does, and somebody wants to stop it
+		return begins == Pause || begins == Resume || begins == RollBack && running == Restart
+	}
+	return false
+}
 
 // Start begins to carry out a plan that has been confirmed, and gives the ID of the run.
 func (r *Runner) Start(p *Plan) (id string, err error) {

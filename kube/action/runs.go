@@ -118,13 +118,13 @@ func (r *Runner) Steps(id string) []*Step {
 // RunFeed gives the Actions pane its rows.
 func (r *Runner) RunFeed() *Feed[*Run] {
 	return &Feed[*Run]{
-		of: func() string { return "" }, rows: func(string) []*Run { return r.Runs() }, version: r.version.Load, sev: (*Run).Worst,
+		of: func() string { return "" }, rows: func(string) []*Run { return r.Runs() }, version: r.version.Load, sev: (*Run).Worst, ask: r.tell,
 	}
 }
 
 // StepFeed gives the steps of the run that of names, which may be another one each time.
 func (r *Runner) StepFeed(of func() string) *Feed[*Step] {
-	return &Feed[*Step]{of: of, rows: r.Steps, version: r.version.Load, sev: (*Step).Worst}
+	return &Feed[*Step]{of: of, rows: r.Steps, version: r.version.Load, sev: (*Step).Worst, ask: r.tell}
 }
 
 // pokeGap is the least time between two pieces of news, as in the publication of rows.
@@ -133,6 +133,11 @@ const pokeGap = 125 * time.Millisecond
 // changed tells readers that there is news, at once or as soon as pokeGap has passed.
 func (r *Runner) changed() {
 	r.version.Add(1)
+	r.tell()
+}
+
+// tell has readers look, at once or as soon as pokeGap has passed.
+func (r *Runner) tell() {
 	r.poke.Lock()
 	defer r.poke.Unlock()
 	if r.poke.pending {

@@ -103,7 +103,7 @@ func TestPlanThatMayNotBeCarriedOutIsRefused(t *testing.T) {
 	}{
 		{name: "read-only", why: "--read-only", settings: action.Settings{ReadOnly: true}},
 		{name: "no log", why: "no audit log can be written: disk full", settings: action.Settings{AuditFailed: errors.New("disk full")}},
-		{name: "a minute old", why: "older than a minute", change: func(p *action.Plan) { p.Made = time.Now().Add(-action.PlanLife) }},
+		{name: "too old", why: "older than three minutes", change: func(p *action.Plan) { p.Made = time.Now().Add(-action.PlanLife) }},
 		{name: "other context", why: "was made for context dev", change: func(p *action.Plan) { p.Target.Context = "dev\x1b[31m" }},
 		{name: "refusals", why: "worst first", change: func(p *action.Plan) { p.Refusals = []string{"worst first", "then this"} }},
 		{name: "no work", why: "nothing to do", change: func(p *action.Plan) { p.Work = nil }},
