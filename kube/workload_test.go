@@ -27,8 +27,10 @@ func controlledBy(kind, name string) []metav1.OwnerReference {
 }
 
 func statefulSet(desired, ready, updated, current int32) *appsv1.StatefulSet {
-	return &appsv1.StatefulSet{ObjectMeta: metaOf("cart"), Spec: appsv1.StatefulSetSpec{Replicas: &desired}, Status: appsv1.StatefulSetStatus{
-		Replicas: current, ReadyReplicas: ready, AvailableReplicas: ready, UpdatedReplicas: updated, CurrentRevision: "a", UpdateRevision: "a"}}
+	return &appsv1.StatefulSet{ObjectMeta: metaOf("cart"), Spec: appsv1.StatefulSetSpec{Replicas: &desired},
+		Status: appsv1.StatefulSetStatus{
+			Replicas: current, ReadyReplicas: ready, AvailableReplicas: ready, UpdatedReplicas: updated, CurrentRevision: "a",
+			UpdateRevision: "a"}}
 }
 
 func parallel(s *appsv1.StatefulSet) *appsv1.StatefulSet {
@@ -56,11 +58,13 @@ func pausedAt(d *appsv1.Deployment) *appsv1.Deployment {
 
 func daemons(desired, ready, updated int32) *appsv1.DaemonSet {
 	return &appsv1.DaemonSet{ObjectMeta: metaOf("agent"), Status: appsv1.DaemonSetStatus{
-		DesiredNumberScheduled: desired, CurrentNumberScheduled: desired, NumberReady: ready, NumberAvailable: ready, UpdatedNumberScheduled: updated}}
+		DesiredNumberScheduled: desired, CurrentNumberScheduled: desired, NumberReady: ready, NumberAvailable: ready,
+		UpdatedNumberScheduled: updated}}
 }
 
 func replicaSet(desired, current, ready int32, owner string) *appsv1.ReplicaSet {
-	r := &appsv1.ReplicaSet{ObjectMeta: metaOf("web-65bcd"), Spec: appsv1.ReplicaSetSpec{Replicas: &desired}, Status: appsv1.ReplicaSetStatus{Replicas: current, ReadyReplicas: ready, AvailableReplicas: ready}}
+	r := &appsv1.ReplicaSet{ObjectMeta: metaOf("web-65bcd"), Spec: appsv1.ReplicaSetSpec{Replicas: &desired},
+		Status: appsv1.ReplicaSetStatus{Replicas: current, ReadyReplicas: ready, AvailableReplicas: ready}}
 	if owner != "" {
 		r.OwnerReferences = controlledBy("Deployment", owner)
 	}
@@ -79,7 +83,8 @@ func between(j *batchv1.Job, failed int32) *batchv1.Job {
 }
 
 func failedJob(ago time.Duration) *batchv1.Job {
-	return job(0, batchv1.JobCondition{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", LastTransitionTime: earlier(ago)})
+	return job(0, batchv1.JobCondition{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded",
+		LastTransitionTime: earlier(ago)})
 }
 
 func autoscaler(conditions ...autoscalingv2.HorizontalPodAutoscalerCondition) *autoscalingv2.HorizontalPodAutoscaler {
@@ -87,7 +92,8 @@ func autoscaler(conditions ...autoscalingv2.HorizontalPodAutoscalerCondition) *a
 	return &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metaOf("web"),
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "web"}, MinReplicas: cpu(2), MaxReplicas: 10,
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "web"}, MinReplicas: cpu(2),
+			MaxReplicas: 10,
 			Metrics: []autoscalingv2.MetricSpec{{Resource: &autoscalingv2.ResourceMetricSource{
 				Name: "cpu", Target: autoscalingv2.MetricTarget{AverageUtilization: cpu(70)}}}},
 		},
@@ -99,13 +105,16 @@ func autoscaler(conditions ...autoscalingv2.HorizontalPodAutoscalerCondition) *a
 	}
 }
 
-func scaling(kind autoscalingv2.HorizontalPodAutoscalerConditionType, status corev1.ConditionStatus, reason string) autoscalingv2.HorizontalPodAutoscalerCondition {
+func scaling(kind autoscalingv2.HorizontalPodAutoscalerConditionType, status corev1.ConditionStatus,
+	reason string) autoscalingv2.HorizontalPodAutoscalerCondition {
 	return autoscalingv2.HorizontalPodAutoscalerCondition{Type: kind, Status: status, Reason: reason}
 }
 
 func budget(expected, healthy, needed, allowed int32) *policyv1.PodDisruptionBudget {
-	return &policyv1.PodDisruptionBudget{ObjectMeta: metaOf("cart-pdb"), Spec: policyv1.PodDisruptionBudgetSpec{MinAvailable: new(intstr.FromInt32(needed))},
-		Status: policyv1.PodDisruptionBudgetStatus{ExpectedPods: expected, CurrentHealthy: healthy, DesiredHealthy: needed, DisruptionsAllowed: allowed}}
+	return &policyv1.PodDisruptionBudget{ObjectMeta: metaOf("cart-pdb"),
+		Spec: policyv1.PodDisruptionBudgetSpec{MinAvailable: new(intstr.FromInt32(needed))},
+		Status: policyv1.PodDisruptionBudgetStatus{ExpectedPods: expected, CurrentHealthy: healthy, DesiredHealthy: needed,
+			DisruptionsAllowed: allowed}}
 }
 
 func cronJob(suspended bool) *batchv1.CronJob {
@@ -115,6 +124,15 @@ func cronJob(suspended bool) *batchv1.CronJob {
 func goingSince(o *appsv1.Deployment, ago time.Duration, finalizers ...string) *appsv1.Deployment {
 	at := earlier(ago)
 	o.DeletionTimestamp, o.Finalizers = &at, finalizers
+	return o
+}
+
+// unseen is an object that has just been made.
+func unseen[T interface {
+	runtime.Object
+	SetGeneration(int64)
+}](o T) T {
+	o.SetGeneration(1)
 	return o
 }
 
@@ -140,14 +158,21 @@ func TestReasonsThatTheObjectTells(t *testing.T) {
 			`cannot create pods: failed calling webhook "v.example": no endpoints available`, Warning},
 		{deployment(5, 5, 2, stuckAt("ProgressDeadlineExceeded", "too late")), "5/5", "2/5", "rollout stands at 2 of 5", Warning},
 		{pausedAt(deployment(5, 5, 2)), "5/5", "2/5", "paused", Notice},
+		{pausedAt(deployment(5, 5, 5)), "5/5", "5/5", "paused", Notice},
+		{pausedAt(deployment(0, 0, 0)), "0/0", "0/0", "paused", Notice},
+		{pausedAt(deployment(5, 5, 5, appsv1.DeploymentCondition{
+			Type: appsv1.DeploymentProgressing, Status: corev1.ConditionUnknown, Reason: "DeploymentPaused",
+		})), "5/5", "5/5", "paused", Notice},
 		{pausedAt(deployment(5, 4, 2)), "4/5", "2/5", "1 not ready; paused", Warning},
 		{goingSince(deployment(1, 1, 1), time.Second, "foregroundDeletion"), "1/1", "1/1", "being deleted: waits for what it owns", Notice},
-		{goingSince(deployment(1, 1, 1), time.Hour, "example.com/x"), "1/1", "1/1", "being deleted: waits for finalizer example.com/x", Warning},
+		{goingSince(deployment(1, 1, 1), time.Hour, "example.com/x"), "1/1", "1/1",
+			"being deleted: waits for finalizer example.com/x", Warning},
 		{daemons(150, 149, 150), "149/150", "150/150", "1 not ready", Warning},
 		{daemons(0, 0, 0), "0/0", "0/0", "no node wants it", OK},
 		{replicaSet(3, 3, 0, ""), "0/3", "-", "3 not ready", Bad},
 		{replicaSet(3, 3, 0, "web"), "0/3", "-", "3 not ready", Notice},
-		{job(1, batchv1.JobCondition{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: earlier(time.Hour)}), "1/1", "-", "-", OK},
+		{job(1, batchv1.JobCondition{Type: batchv1.JobComplete, Status: corev1.ConditionTrue,
+			LastTransitionTime: earlier(time.Hour)}), "1/1", "-", "-", OK},
 		{job(0), "0/1", "-", "runs", OK},
 		{between(job(0), 2), "0/1", "-", "2 pods failed, the next is to come", OK},
 		{between(job(0), 0), "0/1", "-", "not started yet", OK},
@@ -158,14 +183,19 @@ func TestReasonsThatTheObjectTells(t *testing.T) {
 		{autoscaler(), "10/10", "-", "-", OK},
 		{autoscaler(scaling("ScalingLimited", "True", "TooManyReplicas")), "10/10", "-", "at max, cpu 92% (goal 70)", Notice},
 		{autoscaler(scaling("ScalingLimited", "True", "TooFewReplicas")), "10/10", "-", "-", OK},
-		{autoscaler(scaling("ScalingLimited", "False", "DesiredWithinRange"), scaling("AbleToScale", "True", "ReadyForNewScale")), "10/10", "-", "-", OK},
-		{autoscaler(scaling("ScalingActive", "False", "FailedGetResourceMetric")), "10/10", "-", "cannot read its metric: FailedGetResourceMetric", Warning},
+		{autoscaler(scaling("ScalingLimited", "False", "DesiredWithinRange"), scaling("AbleToScale", "True", "ReadyForNewScale")),
+			"10/10", "-", "-", OK},
+		{autoscaler(scaling("ScalingActive", "False", "FailedGetResourceMetric")), "10/10", "-",
+			"cannot read its metric: FailedGetResourceMetric", Warning},
 		{autoscaler(scaling("ScalingActive", "False", "ScalingDisabled")), "10/10", "-", "off: its target is scaled to 0", Notice},
-		{autoscaler(scaling("AbleToScale", "False", "FailedGetScale")), "10/10", "-", "cannot read Deployment web: FailedGetScale", Warning},
+		{autoscaler(scaling("AbleToScale", "False", "FailedGetScale")), "10/10", "-", "cannot read Deployment web: FailedGetScale",
+			Warning},
 		{budget(3, 3, 2, 1), "3/3", "-", "-", OK},
 		{budget(3, 2, 2, 0), "2/3", "-", "allows 0: 2 healthy, min 2", Warning},
 		{budget(3, 3, 3, 0), "3/3", "-", "allows 0: 3 healthy, min 3", Notice},
 		{budget(0, 0, 2, 0), "0/0", "-", "no pods match", OK},
+		{unseen(budget(0, 0, 0, 0)), "0/0", "-", "its controller has not seen it yet", OK},
+		{unseen(daemons(0, 0, 0)), "0/0", "0/0", "its controller has not seen it yet", OK},
 	} {
 		w, m := NewWorkload(c.object), Moment{Now: someDay}
 		if w.ReadyText() != c.ready || w.UpdatedText() != c.updated || w.Why(m) != c.is || w.Severity(m) != c.severity {
@@ -180,7 +210,8 @@ func TestReasonsThatTheObjectTells(t *testing.T) {
 
 func TestOldReplicaSetsOfADeploymentHaveNoRow(t *testing.T) {
 	for o, want := range map[*appsv1.ReplicaSet]bool{
-		replicaSet(0, 0, 0, "web"): false, replicaSet(0, 1, 0, "web"): true, replicaSet(1, 0, 0, "web"): true, replicaSet(0, 0, 0, ""): true,
+		replicaSet(0, 0, 0, "web"): false, replicaSet(0, 1, 0, "web"): true, replicaSet(1, 0, 0, "web"): true,
+		replicaSet(0, 0, 0, ""): true,
 	} {
 		if got := NewWorkload(o) != nil; got != want {
 			t.Errorf("%d desired, %d there, owner %v: row %v", *o.Spec.Replicas, o.Status.Replicas, o.OwnerReferences, got)
@@ -198,6 +229,22 @@ func TestNewWorkloadIsGivenTimeToStart(t *testing.T) {
 	}
 	if got := w.Severity(Moment{Now: until}); got != Bad {
 		t.Errorf("then it is %s", got)
+	}
+}
+
+// Its pods may have been made a while after it: they do not delay the moment at which it has had time enough.
+func TestWorkloadWhosePodsAreYoungerThanItIsJudgedAgainInTime(t *testing.T) {
+	d := deployment(1, 0, 1)
+	d.CreationTimestamp = earlier(startAllowance - 5*time.Second)
+	w := NewWorkload(d)
+	pods := (&ailing{kind: "ReplicaSet", owner: d.Name + "-65bcd"}).add(1, starting).pods
+	m := Moment{Now: someDay, Ailing: map[Owner][]*Pod{w.identity(): pods}}
+	rank, until := w.Badness(m)
+	if want := d.CreationTimestamp.Add(startAllowance); rank != workMoving || !until.Equal(want) {
+		t.Errorf("rank %d until %v, want %v", rank, until, want)
+	}
+	if m.Now = until; w.Severity(m) != Warning {
+		t.Errorf("then it is %s", w.Severity(m))
 	}
 }
 
@@ -274,15 +321,18 @@ func TestReasonsThatThePodsTell(t *testing.T) {
 		{deployment(9, 7, 9), web().add(2, outOfMemory), "2 OOMKilled", Warning},
 		{deployment(10, 7, 10), web().add(2, on("worker-07")).add(1, unready), "2 on worker-07, 1 unready", Warning},
 		{deployment(6, 5, 6), web().add(1, on("worker-07")), "1 on worker-07", Warning},
-		{deployment(9, 3, 9), web().add(2, on("worker-07")).add(2, on("gpu-03")).add(2, on("gone-01")), "6 on 3 nodes that are not ready", Warning},
+		{deployment(9, 3, 9), web().add(2, on("worker-07")).add(2, on("gpu-03")).add(2, on("gone-01")),
+			"6 on 3 nodes that are not ready", Warning},
 		{deployment(9, 7, 9), web().add(1, pulling("ErrImagePull")).add(1, pulling("ImagePullBackOff")), "2 ImagePullBackOff", Warning},
-		{deployment(9, 5, 9), web().add(1, homeless).add(1, unready).add(2, crashing), "2 CrashLoopBackOff, exit 1, 1 has no node, …", Warning},
+		{deployment(9, 5, 9), web().add(1, homeless).add(1, unready).add(2, crashing),
+			"2 CrashLoopBackOff, exit 1, 1 has no node, …", Warning},
 		{deployment(5, 3, 5), web().add(2, starting), "2 starting", Notice},
 		{deployment(5, 4, 5), web().add(9, evicted).add(1, unready), "1 unready", Warning},
 		{deployment(5, 4, 5), web().add(2, evicted), "2 failed: Evicted", Warning},
 		{deployment(5, 5, 5), web().add(2, evicted), "-", OK},
 		{deployment(5, 5, 5), web().add(2, leavingFrom("worker-07")), "2 stuck terminating on worker-07", Notice},
-		{deployment(5, 5, 2, stuckAt("ProgressDeadlineExceeded", "")), web().add(1, pulling("ImagePullBackOff")), "ImagePullBackOff; rollout stands at 2 of 5", Warning},
+		{deployment(5, 5, 2, stuckAt("ProgressDeadlineExceeded", "")), web().add(1, pulling("ImagePullBackOff")),
+			"ImagePullBackOff; rollout stands at 2 of 5", Warning},
 		{replicaSet(3, 3, 2, "web"), web().add(1, crashing), "CrashLoopBackOff, exit 1", Notice},
 		{parallel(statefulSet(3, 2, 3, 3)), cart().add(1, on("worker-07")), "cart-0: node not ready", Warning},
 		{parallel(statefulSet(3, 2, 3, 3)), cart().add(1, leavingFrom("worker-07")), "cart-0: node not ready", Warning},
@@ -322,7 +372,8 @@ func TestDiagnosisNamesThePodBeforeTheRolloutThatIsLate(t *testing.T) {
 	}
 	m := Moment{Now: someDay, Ailing: cluster.ailing.of}
 	lines := NewWorkload(deployment(1, 0, 1, stuckAt("ProgressDeadlineExceeded", "web-65bcd has timed out"))).Diagnosis(m)
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], "web-65bcd-0: CrashLoopBackOff") || !strings.HasSuffix(lines[1], ": web-65bcd has timed out") {
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "web-65bcd-0: CrashLoopBackOff") ||
+		!strings.HasSuffix(lines[1], ": web-65bcd has timed out") {
 		t.Errorf("%q", lines)
 	}
 }
@@ -333,7 +384,8 @@ func TestCronJobTellsOfItsNewestRun(t *testing.T) {
 		return NewWorkload(o)
 	}
 	well := func() *batchv1.Job {
-		return job(1, batchv1.JobCondition{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: earlier(time.Minute)})
+		return job(1, batchv1.JobCondition{Type: batchv1.JobComplete, Status: corev1.ConditionTrue,
+			LastTransitionTime: earlier(time.Minute)})
 	}
 	old, newer := run("report-1", failedJob(time.Hour), 2*time.Hour), run("report-2", well(), time.Hour)
 	last, running := run("report-3", failedJob(time.Minute), time.Minute), run("report-4", job(0), time.Second)

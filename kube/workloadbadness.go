@@ -104,10 +104,11 @@ func (w *Workload) setBadness(m Moment) (uint8, time.Time) {
 	case w.stuck():
 		return workStuck, ills.until
 	case short > 0 && ills.allStarting(short):
-		if w.Ready == 0 && m.Now.Sub(w.Created) > startAllowance {
-			return workShort, ills.until
+		if w.Ready > 0 {
+			return workMoving, ills.until
 		}
-		return workMoving, ills.until
+		rank, until := turns(m.Now, w.Created.Add(startAllowance), workMoving, workShort)
+		return rank, sooner(until, ills.until)
 	case short > 0:
 		return workShort, ills.until
 	case ills.worst() >= podNotReady:

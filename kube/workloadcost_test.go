@@ -39,7 +39,8 @@ func illPod(i, k, gen int) *Pod {
 }
 
 func workloadsByName(a, b *Workload) int {
-	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.UID, b.UID))
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind),
+		strings.Compare(a.UID, b.UID))
 }
 
 // crowd is a cluster of n Deployments, of which the first hundred have an ailing pod, and what it costs to publish it.
@@ -93,7 +94,8 @@ func TestCostOfAChangeGrowsNotWithTheNumberOfWorkloads(t *testing.T) {
 			if most := publications * changes * 6 * bits.Len(uint(n)); w.compared > most {
 				t.Errorf("%s of %d changes: %d comparisons, more than %d", name, n, w.compared, most)
 			}
-			t.Logf("%s of %d: %d judged, %d compared and %.0f allocations for %d changes", name, n, w.judged/publications, w.compared/publications, allocs[len(allocs)-1], changes)
+			t.Logf("%s of %d: %d judged, %d compared and %.0f allocations for %d changes", name, n, w.judged/publications,
+				w.compared/publications, allocs[len(allocs)-1], changes)
 		}
 		if small, large := allocs[0], allocs[len(allocs)-1]; large > small+20 {
 			t.Errorf("%s: %.0f allocations at %d workloads, %.0f at %d", name, small, workloadScales[0], large, workloadScales[2])

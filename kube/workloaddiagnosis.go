@@ -70,7 +70,8 @@ func (w *Workload) stands(m Moment) string {
 	case Autoscalers:
 		return w.scalerStands()
 	case Budgets:
-		return fmt.Sprintf("%d of %s healthy, %d needed (%s): %d may go", w.Ready, count(int(w.Desired), "pod"), w.Budget.Needed, w.Budget.Rule, w.Budget.Allowed)
+		return fmt.Sprintf("%d of %s healthy, %d needed (%s): %d may go",
+			w.Ready, count(int(w.Desired), "pod"), w.Budget.Needed, w.Budget.Rule, w.Budget.Allowed)
 	default:
 		return w.setStands()
 	}
@@ -100,7 +101,8 @@ func (w *Workload) setStands() string {
 func (w *Workload) jobStands(m Moment) string {
 	parts := []string{fmt.Sprintf("%d of %d succeeded, %d active, %d failed", w.Ready, w.Desired, w.Run.Active, w.Run.Failed)}
 	if w.Run.Parallel > 1 {
-		parts[0] = fmt.Sprintf("%d succeeded, %d active, %d failed; a work queue of %d pods", w.Ready, w.Run.Active, w.Run.Failed, w.Run.Parallel)
+		parts[0] = fmt.Sprintf("%d succeeded, %d active, %d failed; a work queue of %d pods",
+			w.Ready, w.Run.Active, w.Run.Failed, w.Run.Parallel)
 	}
 	if done := w.Run.Complete; !done.IsZero() {
 		parts = append(parts, "complete "+ago(m.Now, done))
@@ -128,7 +130,8 @@ func (w *Workload) cronJobStands(m Moment) string {
 }
 
 func (w *Workload) scalerStands() string {
-	s := fmt.Sprintf("scales %s %s between %d and %d: %d there, %d wanted", w.Scaler.TargetKind, w.Scaler.TargetName, w.Scaler.Min, w.Scaler.Max, w.Ready, w.Desired)
+	s := fmt.Sprintf("scales %s %s between %d and %d: %d there, %d wanted",
+		w.Scaler.TargetKind, w.Scaler.TargetName, w.Scaler.Min, w.Scaler.Max, w.Ready, w.Desired)
 	if w.Scaler.Metric != "" {
 		s += "; " + w.Scaler.Metric
 	}

@@ -36,10 +36,12 @@ func measured(name string, goal *autoscalingv2.MetricTarget, now *autoscalingv2.
 		return name + " " + strconv.Itoa(int(is)) + "% (goal " + strconv.Itoa(int(want)) + ")", over(float64(is), float64(want)), true
 	case goal.AverageValue != nil && now.AverageValue != nil:
 		is, want := now.AverageValue, goal.AverageValue
-		return name + " " + is.String() + " (goal " + want.String() + ")", over(is.AsApproximateFloat64(), want.AsApproximateFloat64()), true
+		return name + " " + is.String() + " (goal " + want.String() + ")",
+			over(is.AsApproximateFloat64(), want.AsApproximateFloat64()), true
 	case goal.Value != nil && now.Value != nil:
 		is, want := now.Value, goal.Value
-		return name + " " + is.String() + " (goal " + want.String() + ")", over(is.AsApproximateFloat64(), want.AsApproximateFloat64()), true
+		return name + " " + is.String() + " (goal " + want.String() + ")",
+			over(is.AsApproximateFloat64(), want.AsApproximateFloat64()), true
 	}
 	return "", 0, false
 }

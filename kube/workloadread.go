@@ -28,7 +28,9 @@ var workloadCollections = []collection{
 	{ReplicaSets, "/apis/apps/v1", "replicasets", func() runtime.Object { return &appsv1.ReplicaSetList{} }},
 	{Jobs, "/apis/batch/v1", "jobs", func() runtime.Object { return &batchv1.JobList{} }},
 	{CronJobs, "/apis/batch/v1", "cronjobs", func() runtime.Object { return &batchv1.CronJobList{} }},
-	{Autoscalers, "/apis/autoscaling/v2", "horizontalpodautoscalers", func() runtime.Object { return &autoscalingv2.HorizontalPodAutoscalerList{} }},
+	{Autoscalers, "/apis/autoscaling/v2", "horizontalpodautoscalers", func() runtime.Object {
+		return &autoscalingv2.HorizontalPodAutoscalerList{}
+	}},
 	{Budgets, "/apis/policy/v1", "poddisruptionbudgets", func() runtime.Object { return &policyv1.PodDisruptionBudgetList{} }},
 }
 

@@ -63,7 +63,8 @@ func (w *watching) shows(d time.Duration, want ...string) *kube.Snapshot[*kube.W
 }
 
 func object(namespace, name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(namespace + name), CreationTimestamp: metav1.NewTime(time.Unix(0, 0))}
+	return metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(namespace + name),
+		CreationTimestamp: metav1.NewTime(time.Unix(0, 0))}
 }
 
 func workers(ready corev1.ConditionStatus) *corev1.Node {
@@ -87,7 +88,8 @@ func podOf(name string, state corev1.ContainerState) *corev1.Pod {
 	p.Spec.NodeName, p.Spec.Containers = "worker-1", []corev1.Container{{Name: "app"}}
 	p.Status.Phase = corev1.PodRunning
 	p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", Ready: ready, State: state}}
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: map[bool]corev1.ConditionStatus{true: "True", false: "False"}[ready]}}
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady,
+		Status: map[bool]corev1.ConditionStatus{true: "True", false: "False"}[ready]}}
 	return p
 }
 

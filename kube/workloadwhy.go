@@ -21,6 +21,9 @@ func (w *Workload) Why(m Moment) string {
 	return "-"
 }
 
+// unobserved is said of what has no numbers yet: its controller counts what there is to count.
+const unobserved = "its controller has not seen it yet"
+
 func (w *Workload) reason(m Moment) string {
 	switch {
 	case w.Deletion != nil:
@@ -77,6 +80,8 @@ func (w *Workload) setWhy(m Moment) string {
 		parts = append(parts, w.rollout())
 	case len(parts) == 0 && w.Desired == 0 && w.Kind != DaemonSets:
 		return "scaled to 0"
+	case len(parts) == 0 && w.Desired == 0 && w.Unobserved:
+		return unobserved
 	case len(parts) == 0 && w.Desired == 0:
 		return "no node wants it"
 	case len(parts) == 0 && w.Kind&(Deployments|StatefulSets|DaemonSets) != 0 && w.Available < w.Desired:
@@ -248,6 +253,8 @@ func (w *Workload) budgetWhy() string {
 	switch {
 	case failed != nil:
 		return "not computed: " + refusal(failed.Message, failed.Reason)
+	case w.Desired == 0 && w.Unobserved:
+		return unobserved
 	case w.Desired == 0:
 		return "no pods match"
 	case w.Budget.Allowed > 0:

@@ -155,10 +155,12 @@ func workloadDetails(w *kube.Workload, m kube.Moment) []Fact {
 	facts = append(facts, diagnosisFacts(w.Diagnosis(m))...)
 	facts = append(facts, numberFacts(w, m)...)
 	for _, h := range w.Hitches {
-		facts = append(facts, Fact{h.Type, strings.TrimSuffix(h.Reason+": "+h.Message, ": ") + " (since " + absolute(h.Since, m.Now) + ")", kube.OK})
+		said := strings.TrimSuffix(h.Reason+": "+h.Message, ": ")
+		facts = append(facts, Fact{h.Type, said + " (since " + absolute(h.Since, m.Now) + ")", kube.OK})
 	}
 	if w.Deletion != nil {
-		facts = append(facts, Fact{"deleted", absolute(w.Deletion.At, m.Now), kube.Warning}, Fact{"finalizers", dash(w.Deletion.Finalizers), kube.OK})
+		facts = append(facts,
+			Fact{"deleted", absolute(w.Deletion.At, m.Now), kube.Warning}, Fact{"finalizers", dash(w.Deletion.Finalizers), kube.OK})
 	}
 	owner := "-"
 	if w.OwnerName != "" {
@@ -183,7 +185,8 @@ func numberFacts(w *kube.Workload, m kube.Moment) []Fact {
 		}
 	case kube.Autoscalers:
 		return []Fact{
-			{"target", w.Scaler.TargetKind + "/" + w.Scaler.TargetName, kube.OK}, {"replicas", w.ReadyText() + ", of " + w.ScalingText(m), kube.OK},
+			{"target", w.Scaler.TargetKind + "/" + w.Scaler.TargetName, kube.OK},
+			{"replicas", w.ReadyText() + ", of " + w.ScalingText(m), kube.OK},
 			{"metric", dash(w.Scaler.Metric), kube.OK},
 		}
 	case kube.Budgets:

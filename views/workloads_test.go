@@ -59,7 +59,8 @@ func pausedOne(d *appsv1.Deployment) *appsv1.Deployment {
 }
 
 func replicaSetOf(deployment string) *appsv1.ReplicaSet {
-	r := &appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Replicas: new(int32(2))}, Status: appsv1.ReplicaSetStatus{Replicas: 2, ReadyReplicas: 2}}
+	r := &appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Replicas: new(int32(2))},
+		Status: appsv1.ReplicaSetStatus{Replicas: 2, ReadyReplicas: 2}}
 	if deployment != "" {
 		r.OwnerReferences = []metav1.OwnerReference{{Kind: "Deployment", Name: deployment, Controller: new(true)}}
 	}
@@ -67,7 +68,8 @@ func replicaSetOf(deployment string) *appsv1.ReplicaSet {
 }
 
 func scalerOf(target string) *autoscalingv2.HorizontalPodAutoscaler {
-	h := &autoscalingv2.HorizontalPodAutoscaler{Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MinReplicas: new(int32(2)), MaxReplicas: 10}}
+	h := &autoscalingv2.HorizontalPodAutoscaler{Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MinReplicas: new(int32(2)),
+		MaxReplicas: 10}}
 	h.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: target}
 	h.Status.CurrentReplicas, h.Status.DesiredReplicas = 10, 10
 	return h
@@ -75,8 +77,9 @@ func scalerOf(target string) *autoscalingv2.HorizontalPodAutoscaler {
 
 func budgetOf(expected, healthy, min int32) *policyv1.PodDisruptionBudget {
 	return &policyv1.PodDisruptionBudget{
-		Spec:   policyv1.PodDisruptionBudgetSpec{MinAvailable: new(intstr.FromInt32(min))},
-		Status: policyv1.PodDisruptionBudgetStatus{ExpectedPods: expected, CurrentHealthy: healthy, DesiredHealthy: min, DisruptionsAllowed: healthy - min},
+		Spec: policyv1.PodDisruptionBudgetSpec{MinAvailable: new(intstr.FromInt32(min))},
+		Status: policyv1.PodDisruptionBudgetStatus{ExpectedPods: expected, CurrentHealthy: healthy, DesiredHealthy: min,
+			DisruptionsAllowed: healthy - min},
 	}
 }
 
@@ -102,10 +105,12 @@ func incidentOfWorkloads() (kube.Moment, []*kube.Workload) {
 		p.Spec.NodeName = "worker-07"
 		p.Status.Conditions[1].Status = corev1.ConditionFalse
 	}
-	m := kube.Moment{Now: noon, NodesKnown: true, Nodes: map[string]kube.NodeState{"worker-07": {Silent: true, SilentSince: noon.Add(-time.Minute)}, "worker-01": {Ready: true}}}
+	m := kube.Moment{Now: noon, NodesKnown: true, Nodes: map[string]kube.NodeState{"worker-07": {Silent: true,
+		SilentSince: noon.Add(-time.Minute)}, "worker-01": {Ready: true}}}
 	m.Ailing = map[kube.Owner][]*kube.Pod{
 		{Kind: kube.Deployments, Namespace: "shop", Name: "checkout"}: {
-			podOfOwner("checkout-65bcd-1", "ReplicaSet", "checkout-65bcd", crashing), podOfOwner("checkout-65bcd-2", "ReplicaSet", "checkout-65bcd", crashing)},
+			podOfOwner("checkout-65bcd-1", "ReplicaSet", "checkout-65bcd", crashing),
+			podOfOwner("checkout-65bcd-2", "ReplicaSet", "checkout-65bcd", crashing)},
 		{Kind: kube.StatefulSets, Namespace: "shop", Name: "cart"}: {podOfOwner("cart-2", "StatefulSet", "cart", lost)},
 	}
 	scaler := workload("web", scalerOf("web"))
@@ -227,7 +232,8 @@ func TestPodsOfAWorkload(t *testing.T) {
 	for pin, want := range map[string]string{
 		"Deployment/shop/web": "web-65bcd-x web-77bcd-x", "ReplicaSet/shop/web-65bcd": "web-65bcd-x", "Deployment/pay/web": "",
 		"Deployment/shop/web-app": "web-app-65bcd-x", "StatefulSet/shop/cart": "cart-0", "CronJob/shop/nightly": "nightly-29394180-x",
-		"Job/shop/nightly-29394180": "nightly-29394180-x", "DaemonSet/shop/agent": "agent-x", "": "", "Deployment": "", "Nonsense/shop/web": "",
+		"Job/shop/nightly-29394180": "nightly-29394180-x", "DaemonSet/shop/agent": "agent-x", "": "", "Deployment": "",
+		"Nonsense/shop/web": "",
 	} {
 		f := newFeed(kube.Moment{Now: noon}, pods...)
 		v := NewPods(f)
@@ -244,7 +250,8 @@ func TestPodsOfAWorkload(t *testing.T) {
 func TestKeysOfWorkloadsSayWhyTheyDoNothing(t *testing.T) {
 	web, paused := workload("web", deploymentOf(1, 1, 1)), workload("web", pausedOne(deploymentOf(1, 1, 1)))
 	keeps, deletes := workload("cart", setOf(3, "Retain")), workload("cart", setOf(3, "Delete"))
-	agent, run, nightly, off := workload("agent", &appsv1.DaemonSet{}), workload("run", &batchv1.Job{}), workload("nightly", cronOf(false)), workload("off", cronOf(true))
+	agent, run, nightly, off := workload("agent", &appsv1.DaemonSet{}), workload("run", &batchv1.Job{}),
+		workload("nightly", cronOf(false)), workload("off", cronOf(true))
 	own, owned := workload("rs", replicaSetOf("")), workload("web-65bcd", replicaSetOf("web"))
 	for _, c := range []struct {
 		row  *kube.Workload
@@ -254,15 +261,19 @@ func TestKeysOfWorkloadsSayWhyTheyDoNothing(t *testing.T) {
 		{web, keymap.ScaleWorkload, ""}, {keeps, keymap.ScaleWorkload, ""}, {own, keymap.ScaleWorkload, ""},
 		{owned, keymap.ScaleWorkload, "its Deployment web decides"},
 		{agent, keymap.ScaleWorkload, "a DaemonSet has no replicas to scale: it follows its nodes"},
-		{run, keymap.ScaleWorkload, "a Job has no replicas"}, {workload("web", scalerOf("web")), keymap.ScaleWorkload, "scale Deployment web"},
+		{run, keymap.ScaleWorkload, "a Job has no replicas"}, {workload("web", scalerOf("web")), keymap.ScaleWorkload,
+			"scale Deployment web"},
 		{web, keymap.RestartWorkload, ""}, {agent, keymap.RestartWorkload, ""}, {keeps, keymap.RestartWorkload, ""},
 		{own, keymap.RestartWorkload, "no rollout to restart"}, {paused, keymap.RestartWorkload, "resume it first"},
-		{agent, keymap.RollBackWorkload, ""}, {nightly, keymap.RollBackWorkload, "no rollout to roll back"}, {paused, keymap.RollBackWorkload, "resume it first"},
-		{web, keymap.PauseWorkload, ""}, {paused, keymap.PauseWorkload, "is paused already"}, {off, keymap.PauseWorkload, "is suspended already"},
+		{agent, keymap.RollBackWorkload, ""}, {nightly, keymap.RollBackWorkload, "no rollout to roll back"},
+		{paused, keymap.RollBackWorkload, "resume it first"},
+		{web, keymap.PauseWorkload, ""}, {paused, keymap.PauseWorkload, "is paused already"},
+		{off, keymap.PauseWorkload, "is suspended already"},
 		{keeps, keymap.PauseWorkload, "only a Deployment and a CronJob can"},
 		{paused, keymap.ResumeWorkload, ""}, {off, keymap.ResumeWorkload, ""}, {web, keymap.ResumeWorkload, "web is not paused"},
 		{nightly, keymap.ResumeWorkload, "nightly is not suspended"}, {agent, keymap.ResumeWorkload, "only a Deployment"},
-		{deletes, keymap.RetainClaims, ""}, {keeps, keymap.RetainClaims, "whenScaled is Retain"}, {web, keymap.RetainClaims, "only a StatefulSet has"},
+		{deletes, keymap.RetainClaims, ""}, {keeps, keymap.RetainClaims, "whenScaled is Retain"},
+		{web, keymap.RetainClaims, "only a StatefulSet has"},
 	} {
 		f := newFeed(kube.Moment{Now: noon}, c.row)
 		v := NewWorkloads(f)
@@ -270,6 +281,29 @@ func TestKeysOfWorkloadsSayWhyTheyDoNothing(t *testing.T) {
 		got := v.Why(c.key)
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s on %s: %q, want %q", c.key, c.row.FullKind(), got, c.want)
+		}
+	}
+}
+
+func TestWhatIsPausedOrSuspendedIsANoticeAndFoundByThat(t *testing.T) {
+	rows := []*kube.Workload{
+		workload("web", deploymentOf(1, 1, 1)), workload("held", pausedOne(deploymentOf(1, 1, 1))),
+		workload("nightly", cronOf(false)), workload("off", cronOf(true)),
+	}
+	f := newFeed(kube.Moment{Now: noon}, rows...)
+	v := NewWorkloads(f)
+	f.publish(v)
+	got := plainly(v, Size{100, 8})
+	for _, want := range []string{"○ Deploy   shop/held", "○ CronJob  shop/off", "· Deploy   shop/web"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the pane does not say %q:\n%s", want, got)
+		}
+	}
+	for word, want := range map[string]string{"paused": "held", "suspended": "off", "PAUSED": "held"} {
+		v.Handle(Query{word})
+		f.publish(v)
+		if shown := strings.TrimSpace(f.shown()); shown != want {
+			t.Errorf("%q finds %q, want %q", word, shown, want)
 		}
 	}
 }

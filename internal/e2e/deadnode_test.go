@@ -26,7 +26,8 @@ func deadStage(t *testing.T) (s *stage, dead, spare string) {
 	s.statefulSet("cart", 1, s.withVolume)
 	s.deployment("web", 2)
 	s.deployment("cache", 1, func(d *appsv1.Deployment) {
-		d.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+		d.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "scratch",
+			VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
 	})
 	s.daemonSet("agent")
 	s.deployment("stoic", 1, func(d *appsv1.Deployment) { everything(&d.Spec.Template) })
@@ -154,7 +155,8 @@ func TestDeadNodeIsDeletedAndItsPodsAreCollected(t *testing.T) {
 	run, took := d.finishes(4 * time.Minute)
 	t.Logf("%s: %s after %v\n%s", run.State, run.Note, took.Round(time.Second), d.account())
 	if onDead {
-		if run.State != action.Partial || !strings.Contains(run.Note, "example.com/hold") || d.step(s.name+"/held").State != action.StepAccepted {
+		if run.State != action.Partial || !strings.Contains(run.Note, "example.com/hold") ||
+			d.step(s.name+"/held").State != action.StepAccepted {
 			t.Errorf("ended as %v: %q", run.State, run.Note)
 		}
 		named = slices.DeleteFunc(named, func(n string) bool { return n == "held" })
@@ -162,7 +164,10 @@ func TestDeadNodeIsDeletedAndItsPodsAreCollected(t *testing.T) {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
 	}
 	checkGone(t, s, before, dead, named)
-	s.until("replacements on "+spare, 30*time.Second, func() bool { return s.running("cart-0", spare) == 1 && s.running("web-", spare) == 2 })
+	s.until("replacements on "+spare, 30*time.Second, func() bool {
+		return s.running("cart-0", spare) == 1 &&
+			s.running("web-", spare) == 2
+	})
 	changes := o.changes()
 	if len(changes) != 1 || changes[0].Verb != "delete" || changes[0].ObjectRef.Name != dead {
 		t.Fatalf("requests: %+v", changes)
@@ -254,7 +259,8 @@ func TestDeadNodeActionsStopWhenTheNodeIsNotAsItWasShown(t *testing.T) {
 		run, _ := o.start(p).finishes(30 * time.Second)
 		t.Logf("%s: %v: %s", c.name, run.State, run.Note)
 		if run.State != c.state || !strings.Contains(run.Note, c.says) || len(o.changes())-sent != c.sent {
-			t.Errorf("%s: ended as %v: %q after %d requests; want %v, %q and %d", c.name, run.State, run.Note, len(o.changes())-sent, c.state, c.says, c.sent)
+			t.Errorf("%s: ended as %v: %q after %d requests; want %v, %q and %d", c.name, run.State, run.Note,
+				len(o.changes())-sent, c.state, c.says, c.sent)
 		}
 	}
 }
@@ -288,7 +294,8 @@ func (s *stage) replace(node string) {
 func (s *stage) revive(node string) {
 	s.t.Helper()
 	s.patchNode(node, `{"metadata":{"labels":{"devcluster.ktriage/kubelet":"alive"}},"status":{"phase":""}}`)
-	_, err := s.client.CoreV1().Nodes().Patch(s.t.Context(), node, "application/merge-patch+json", []byte(`{"status":{"phase":"Pending"}}`), metav1.PatchOptions{}, "status")
+	_, err := s.client.CoreV1().Nodes().Patch(s.t.Context(), node, "application/merge-patch+json",
+		[]byte(`{"status":{"phase":"Pending"}}`), metav1.PatchOptions{}, "status")
 	s.ok(err)
 	s.until(node+" Ready again", 30*time.Second, func() bool { return s.ready(node) == corev1.ConditionTrue })
 }

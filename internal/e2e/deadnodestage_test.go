@@ -46,7 +46,8 @@ func newStage(t *testing.T, word string) *stage {
 		t.Fatal(err)
 	}
 	s := &stage{t: t, client: client, name: word + "-" + strings.ToLower(rand.Text()[:5])}
-	_, err = client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.name}}, metav1.CreateOptions{})
+	_, err = client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.name}},
+		metav1.CreateOptions{})
 	s.ok(err)
 	t.Cleanup(s.clear)
 	return s
@@ -71,7 +72,8 @@ func (s *stage) clear() {
 		for i := range pods.Items {
 			p := &pods.Items[i]
 			if len(p.Finalizers) > 0 {
-				_, _ = s.client.CoreV1().Pods(s.name).Patch(ctx, p.Name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+				_, _ = s.client.CoreV1().Pods(s.name).Patch(ctx, p.Name, types.MergePatchType,
+					[]byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 			}
 			_ = s.client.CoreV1().Pods(s.name).Delete(ctx, p.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
 		}
@@ -88,7 +90,8 @@ func (s *stage) node(suffix string) string {
 	s.t.Helper()
 	name := s.name + "-" + suffix
 	room := corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("16"), corev1.ResourceMemory: resource.MustParse("64Gi"), corev1.ResourcePods: resource.MustParse("110"),
+		corev1.ResourceCPU: resource.MustParse("16"), corev1.ResourceMemory: resource.MustParse("64Gi"),
+		corev1.ResourcePods: resource.MustParse("110"),
 	}
 	n := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
@@ -141,7 +144,7 @@ func (s *stage) patchNode(node, patch string) {
 func (s *stage) silence(node string) {
 	s.t.Helper()
 	s.patchNode(node, `{"metadata":{"labels":{"devcluster.ktriage/kubelet":"silent"}}}`)
-	s.until(node+" Unknown, and its taint", time.Minute, func() bool {
+	s.until(node+" Unknown, and its taint", 2*time.Minute, func() bool {
 		return s.ready(node) == corev1.ConditionUnknown && slices.ContainsFunc(s.get(node).Spec.Taints, func(t corev1.Taint) bool {
 			return t.Key == corev1.TaintNodeUnreachable && t.Effect == corev1.TaintEffectNoExecute
 		})
@@ -193,7 +196,8 @@ func (s *stage) statefulSet(app string, replicas int32, change ...func(*appsv1.S
 
 func (s *stage) daemonSet(app string, change ...func(*appsv1.DaemonSet)) *appsv1.DaemonSet {
 	s.t.Helper()
-	set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: app}, Spec: appsv1.DaemonSetSpec{Selector: selector(app), Template: s.template(app)}}
+	set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: app},
+		Spec: appsv1.DaemonSetSpec{Selector: selector(app), Template: s.template(app)}}
 	one := intstr.FromInt32(1)
 	set.Spec.UpdateStrategy = appsv1.DaemonSetUpdateStrategy{
 		Type: appsv1.RollingUpdateDaemonSetStrategyType, RollingUpdate: &appsv1.RollingUpdateDaemonSet{MaxUnavailable: &one},

@@ -130,7 +130,8 @@ func TestRolloutRestartReplacesAllPodsOneWorkloadAfterTheOther(t *testing.T) {
 	o.checkPatches(true, r.refs()...)
 	// kubectl says the same.
 	for _, what := range []string{"deployment/web", "statefulset/cart", "daemonset/agent"} {
-		if out := stages.kubectl(t, "-n", r.name, "rollout", "status", what, "--timeout=1s"); !strings.Contains(out, "successfully rolled out") &&
+		if out := stages.kubectl(t, "-n", r.name, "rollout", "status", what, "--timeout=1s"); !strings.Contains(out,
+			"successfully rolled out") &&
 			!strings.Contains(out, "roll out complete") {
 			t.Errorf("kubectl says of %s: %s", what, out)
 		}
@@ -174,7 +175,8 @@ func TestRolloutRollBackBringsBackTheTemplateAndCanBeTakenBack(t *testing.T) {
 		p := o.planOf(action.RollBack, o.onObjects(ref), nil)
 		sheet := sheetOf(p)
 		t.Log(sheet)
-		if len(p.Refusals) > 0 || p.Tier != action.Read || !strings.Contains(sheet, "registry.example/"+ref.Name+":1, now registry.example/app:2") {
+		if len(p.Refusals) > 0 || p.Tier != action.Read || !strings.Contains(sheet,
+			"image registry.example/app:2 -> registry.example/"+ref.Name+":1") {
 			t.Errorf("tier %d, refused with %q", p.Tier, p.Refusals)
 		}
 		if strings.Contains(sheet, "sesame") || !strings.Contains(sheet, "-SECRET_WORD") {
@@ -213,7 +215,8 @@ func TestRolloutIsRefusedOrStoppedWhenItIsNotAsItWasShown(t *testing.T) {
 		says   string
 		sent   int
 	}{
-		"template": {`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"registry.example/web:3"}]}}}}`, action.Failed, "another template", 0},
+		"template": {`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"registry.example/web:3"}]}}}}`,
+			action.Failed, "another template", 0},
 		"paused":   {`{"spec":{"paused":true}}`, action.Failed, "is paused: resume it first", 0},
 		"version":  {`{"metadata":{"annotations":{"example.com/note":"x"}}}`, action.Done, "restarted", 1},
 		"replaced": {"", action.Failed, "another object has the name now", 0},
@@ -235,12 +238,15 @@ func TestRolloutIsRefusedOrStoppedWhenItIsNotAsItWasShown(t *testing.T) {
 		}
 	}
 	paused := s.deployment("held", 1, func(d *appsv1.Deployment) { d.Spec.Paused = true })
-	p := o.planOf(action.Restart, o.onObjects(s.object(kube.Deployments, paused), kube.Ref{Kind: kube.Jobs, Namespace: s.name, Name: "once", UID: "x"}), nil)
-	if got := strings.Join(p.Refusals, "; "); !strings.Contains(got, s.name+"/once is a Job: there is no restart of it") || !strings.Contains(got, "held is paused") {
+	p := o.planOf(action.Restart, o.onObjects(s.object(kube.Deployments, paused),
+		kube.Ref{Kind: kube.Jobs, Namespace: s.name, Name: "once", UID: "x"}), nil)
+	if got := strings.Join(p.Refusals, "; "); !strings.Contains(got, s.name+"/once is a Job: there is no restart of it") ||
+		!strings.Contains(got, "held is paused") {
 		t.Errorf("refused with %q", p.Refusals)
 	}
 	recreate := s.deployment("recreate", 1, func(d *appsv1.Deployment) { d.Spec.Strategy.Type = appsv1.RecreateDeploymentStrategyType })
-	if p := o.planOf(action.Restart, o.onObjects(s.object(kube.Deployments, recreate)), nil); p.Tier != action.Write || !strings.Contains(sheetOf(p), "recreate is down from the end") {
+	if p := o.planOf(action.Restart, o.onObjects(s.object(kube.Deployments, recreate)), nil); p.Tier != action.Write ||
+		!strings.Contains(sheetOf(p), "recreate is down from the end") {
 		t.Errorf("tier %d\n%s", p.Tier, sheetOf(p))
 	}
 }
@@ -260,7 +266,8 @@ func TestRolloutThatGetsStuckSaysWhyAndIsRolledBack(t *testing.T) {
 	ref := s.object(kube.Deployments, d)
 	resume := o.planOf(action.Resume, o.onObjects(ref), nil)
 	t.Log(sheetOf(resume))
-	if run, _ := o.start(resume).finishes(10 * time.Second); run.State != action.Done || run.Undo == nil || run.Undo.Action != action.Pause {
+	if run, _ := o.start(resume).finishes(10 * time.Second); run.State != action.Done || run.Undo == nil ||
+		run.Undo.Action != action.Pause {
 		t.Fatalf("resume ended as %v: %q", run.State, run.Note)
 	}
 	s.until("a pod that is ill", 20*time.Second, func() bool { return len(s.pods()) == 3 })
@@ -269,7 +276,10 @@ func TestRolloutThatGetsStuckSaysWhyAndIsRolledBack(t *testing.T) {
 		t.Errorf("the sheet does not name the pod that is ill:\n%s", sheetOf(p))
 	}
 	r := o.start(p)
-	r.await("a step that says why", 40*time.Second, func() bool { return strings.Contains(fmt.Sprint(r.step(s.name+"/web").Why), "ImagePullBackOff") })
+	r.await("a step that says why", 40*time.Second, func() bool {
+		return strings.Contains(fmt.Sprint(r.step(s.name+"/web").Why),
+			"ImagePullBackOff")
+	})
 	run, took := r.finishes(time.Minute)
 	t.Logf("%s: %s after %v\n%s", run.State, run.Note, took.Round(100*time.Millisecond), r.account())
 	if run.State != action.Partial || !strings.Contains(run.Note, "no progress within its deadline") {
@@ -313,7 +323,8 @@ func TestRolloutOfAStatefulSetWaitsForThePodThatItsSheetNames(t *testing.T) {
 	d := o.start(p)
 	d.await("a step that names cart-1", 30*time.Second, func() bool {
 		step := d.step(s.name + "/cart")
-		return step.State == action.StepStuck && strings.Contains(fmt.Sprint(step.Why), "cart-1: CrashLoopBackOff A StatefulSet replaces no other pod")
+		return step.State == action.StepStuck && strings.Contains(fmt.Sprint(step.Why),
+			"cart-1: CrashLoopBackOff A StatefulSet replaces no other pod")
 	})
 	t.Log(d.account())
 	s.ok(s.client.CoreV1().Pods(s.name).Delete(t.Context(), "cart-1", metav1.DeleteOptions{}))
@@ -398,13 +409,16 @@ func TestRolloutSuspendedCronJobStartsNothingAndCatchesUpWhenItGoesOn(t *testing
 		return len(list.Items)
 	}
 	had, suspended := jobs(), time.Now()
-	s.until("a minute that begins", 90*time.Second, func() bool { return time.Now().After(suspended.Truncate(time.Minute).Add(65 * time.Second)) })
+	s.until("a minute that begins", 90*time.Second, func() bool {
+		return time.Now().After(suspended.Truncate(time.Minute).Add(65 * time.Second))
+	})
 	if n := jobs(); n != had {
 		t.Errorf("%d Jobs were started while it was suspended", n-had)
 	}
 	p = o.planOf(run.Undo.Action, run.Undo.Target, run.Undo.Options)
 	t.Log(sheetOf(p))
-	if !strings.Contains(sheetOf(p), "the newest one starts at once") {
+	if since := suspended.Format("15:04"); !strings.Contains(sheetOf(p), "since it was suspended ("+since) ||
+		!strings.Contains(sheetOf(p), "the newest one starts at once") {
 		t.Error("the sheet does not say what becomes of the missed run")
 	}
 	resumed := time.Now()

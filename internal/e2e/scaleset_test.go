@@ -40,7 +40,7 @@ func TestScalingUpMakesTheOrdinalsThatThePlanNames(t *testing.T) {
 	if !slices.Equal(w.Goes, []string{"mysql-4", "mysql-3"}) || back.Tier != action.Write || back.Word != "mysql" {
 		t.Errorf("goes %q, tier %d, word %q", w.Goes, back.Tier, back.Word)
 	}
-	says(t, back, "stays", "none is deleted", "2 less", "budgets do not limit scaling")
+	says(t, back, "stays", "none is deleted", "2 pods less at once", "budgets do not limit scaling")
 	d = o.start(back)
 	run, _ = d.finishes(time.Minute)
 	if run.State != action.Done {
@@ -152,7 +152,7 @@ func TestClaimsGoWithTheirPodsWhereWhenScaledIsDelete(t *testing.T) {
 	p, w := h.scaleTo(o, s, 2)
 	t.Logf("\n%s", sheetText(p))
 	says(t, p, "cannot be undone", "claim and disk deleted", h.ns+"-data-kafka-3", "only partly", "set whenScaled to Retain before scaling: the claims then stay, 2 x 10Gi",
-		"2 volumes, 20 GiB, are deleted", "Their volumes are deleted with them.")
+		"2 claims go; 2 disks, 20 GiB, are deleted", "2 claims go with them: 2 disks, 20 GiB, are deleted.")
 	for _, c := range w.Claims {
 		if c.Fate != scale.Deleted || c.Reclaim != "Delete" || c.Volume == "" {
 			t.Errorf("%+v", c)

@@ -43,7 +43,8 @@ func (c *cluster) look(t *testing.T) *works {
 	}
 	w := &works{t: t, on: c, kube: cl, feed: cl.WorkloadFeed()}
 	w.feed.SetQuery(kube.Query[*kube.Workload]{Tie: func(a, b *kube.Workload) int {
-		return cmp.Or(strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name), cmp.Compare(a.Kind, b.Kind), strings.Compare(a.UID, b.UID))
+		return cmp.Or(strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name), cmp.Compare(a.Kind, b.Kind),
+			strings.Compare(a.UID, b.UID))
 	}})
 	cl.Start(t.Context(), kube.Nodes|kube.Pods|kube.Workloads)
 	await(t, "the first reading of all workloads", 30*time.Second, func() bool { return w.feed.Load().State.Phase == kube.Live })
@@ -144,12 +145,14 @@ func TestEveryWorkloadIsAsKubectlHasIt(t *testing.T) {
 		{kube.StatefulSets, "sts", [][2]string{{"READY", "ready"}, age}},
 		{kube.Deployments, "deploy", [][2]string{{"READY", "ready"}, {"UP-TO-DATE", "updated"}, {"AVAILABLE", "available"}, age}},
 		{kube.DaemonSets, "ds", [][2]string{
-			{"DESIRED", "desired"}, {"CURRENT", "current"}, {"READY", "readyPods"}, {"UP-TO-DATE", "updated"}, {"AVAILABLE", "available"}, age}},
+			{"DESIRED", "desired"}, {"CURRENT", "current"}, {"READY", "readyPods"}, {"UP-TO-DATE", "updated"},
+			{"AVAILABLE", "available"}, age}},
 		{kube.ReplicaSets, "rs", [][2]string{{"DESIRED", "desired"}, {"CURRENT", "current"}, {"READY", "readyPods"}, age}},
 		{kube.Jobs, "job", [][2]string{{"STATUS", "status"}, {"COMPLETIONS", "ready"}, age}},
 		{kube.CronJobs, "cronjob", [][2]string{
 			{"SCHEDULE", "schedule"}, {"SUSPEND", "suspend"}, {"ACTIVE", "readyPods"}, {"LAST SCHEDULE", "last"}, age}},
-		{kube.Autoscalers, "hpa", [][2]string{{"REFERENCE", "reference"}, {"MINPODS", "min"}, {"MAXPODS", "max"}, {"REPLICAS", "readyPods"}, age}},
+		{kube.Autoscalers, "hpa", [][2]string{{"REFERENCE", "reference"}, {"MINPODS", "min"}, {"MAXPODS", "max"},
+			{"REPLICAS", "readyPods"}, age}},
 		{kube.Budgets, "pdb", [][2]string{{"ALLOWED DISRUPTIONS", "allowed"}, age}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -171,14 +174,18 @@ func TestUpdatedPodsAreThoseOfTheObject(t *testing.T) {
 		name, custom string
 		columns      [][2]string
 	}{
-		{kube.StatefulSets, "sts", "UPDATED:.status.updatedReplicas,AVAILABLE:.status.availableReplicas", [][2]string{{"UPDATED", "updated"}, {"AVAILABLE", "available"}}},
-		{kube.Budgets, "pdb", "HEALTHY:.status.currentHealthy,EXPECTED:.status.expectedPods", [][2]string{{"HEALTHY", "readyPods"}, {"EXPECTED", "desired"}}},
-		{kube.Deployments, "deploy", `REVISION:.metadata.annotations.deployment\.kubernetes\.io/revision`, [][2]string{{"REVISION", "revision"}}},
+		{kube.StatefulSets, "sts", "UPDATED:.status.updatedReplicas,AVAILABLE:.status.availableReplicas",
+			[][2]string{{"UPDATED", "updated"}, {"AVAILABLE", "available"}}},
+		{kube.Budgets, "pdb", "HEALTHY:.status.currentHealthy,EXPECTED:.status.expectedPods",
+			[][2]string{{"HEALTHY", "readyPods"}, {"EXPECTED", "desired"}}},
+		{kube.Deployments, "deploy", `REVISION:.metadata.annotations.deployment\.kubernetes\.io/revision`,
+			[][2]string{{"REVISION", "revision"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			compare(t,
 				func() map[string]row {
-					return columns(t, incident.kubectl(t, "get", c.name, "-A", "-o", "custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name,"+c.custom), "NAMESPACE", "NAME")
+					return columns(t, incident.kubectl(t, "get", c.name, "-A", "-o",
+						"custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name,"+c.custom), "NAMESPACE", "NAME")
 				},
 				func() map[string]map[string]any { return w.figures(c.kind) },
 				func(k row, o map[string]any) string { return mismatch(k, o, c.columns) })
@@ -221,7 +228,8 @@ func (w *works) scene() string {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
-		if err := w.kube.Client().CoreV1().Namespaces().Delete(context.WithoutCancel(w.t.Context()), made.Name, metav1.DeleteOptions{}); err != nil {
+		if err := w.kube.Client().CoreV1().Namespaces().Delete(context.WithoutCancel(w.t.Context()), made.Name,
+			metav1.DeleteOptions{}); err != nil {
 			w.t.Error(err)
 		}
 	})
@@ -243,7 +251,8 @@ func nowhere(name string, requests corev1.ResourceList) corev1.PodTemplateSpec {
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": name}},
 		Spec: corev1.PodSpec{
 			NodeSelector: map[string]string{"workloads": "nowhere"}, TerminationGracePeriodSeconds: new(int64(0)),
-			Containers: []corev1.Container{{Name: "app", Image: "registry.example/app:1", Resources: corev1.ResourceRequirements{Requests: requests}}},
+			Containers: []corev1.Container{{Name: "app", Image: "registry.example/app:1",
+				Resources: corev1.ResourceRequirements{Requests: requests}}},
 		},
 	}
 }
@@ -265,8 +274,10 @@ func TestReasonsOfWorkloadsAreThoseOfTheirControllers(t *testing.T) {
 	paused := made(w, apps.Deployments(ns).Create, &appsv1.Deployment{ObjectMeta: named("paused"), Spec: appsv1.DeploymentSpec{
 		Replicas: new(int32(0)), Paused: true, Selector: selects("paused"), Template: nowhere("paused", nil)}})
 	made(w, apps.Deployments(ns).Create, &appsv1.Deployment{ObjectMeta: named("late"), Spec: appsv1.DeploymentSpec{
-		Replicas: new(int32(1)), ProgressDeadlineSeconds: new(int32(1)), MinReadySeconds: 0, Selector: selects("late"), Template: nowhere("late", nil)}})
-	held := &appsv1.Deployment{ObjectMeta: named("held"), Spec: appsv1.DeploymentSpec{Replicas: new(int32(0)), Selector: selects("held"), Template: nowhere("held", nil)}}
+		Replicas: new(int32(1)), ProgressDeadlineSeconds: new(int32(1)), MinReadySeconds: 0, Selector: selects("late"),
+		Template: nowhere("late", nil)}})
+	held := &appsv1.Deployment{ObjectMeta: named("held"), Spec: appsv1.DeploymentSpec{Replicas: new(int32(0)),
+		Selector: selects("held"), Template: nowhere("held", nil)}}
 	held.Finalizers = []string{"example.com/backup"}
 	made(w, apps.Deployments(ns).Create, held)
 	cron := made(w, batch.CronJobs(ns).Create, &batchv1.CronJob{ObjectMeta: named("nightly"), Spec: batchv1.CronJobSpec{
@@ -276,14 +287,17 @@ func TestReasonsOfWorkloadsAreThoseOfTheirControllers(t *testing.T) {
 	run := &batchv1.Job{ObjectMeta: named("nightly-29000000"), Spec: jobOf(1)}
 	run.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(cron, batchv1.SchemeGroupVersion.WithKind("CronJob"))}
 	made(w, batch.Jobs(ns).Create, run)
-	made(w, w.kube.Client().PolicyV1().PodDisruptionBudgets(ns).Create, &policyv1.PodDisruptionBudget{ObjectMeta: named("nobody"), Spec: policyv1.PodDisruptionBudgetSpec{
-		MinAvailable: new(intstr.FromInt32(2)), Selector: selects("nobody")}})
-	made(w, w.kube.Client().PolicyV1().PodDisruptionBudgets(ns).Create, &policyv1.PodDisruptionBudget{ObjectMeta: named("ordered"), Spec: policyv1.PodDisruptionBudgetSpec{
-		MinAvailable: new(intstr.FromInt32(1)), Selector: selects("ordered")}})
+	made(w, w.kube.Client().PolicyV1().PodDisruptionBudgets(ns).Create,
+		&policyv1.PodDisruptionBudget{ObjectMeta: named("nobody"), Spec: policyv1.PodDisruptionBudgetSpec{
+			MinAvailable: new(intstr.FromInt32(2)), Selector: selects("nobody")}})
+	made(w, w.kube.Client().PolicyV1().PodDisruptionBudgets(ns).Create,
+		&policyv1.PodDisruptionBudget{ObjectMeta: named("ordered"), Spec: policyv1.PodDisruptionBudgetSpec{
+			MinAvailable: new(intstr.FromInt32(1)), Selector: selects("ordered")}})
 	for name, target := range map[string]string{"lost": "missing", "off": "paused"} {
 		made(w, w.kube.Client().AutoscalingV2().HorizontalPodAutoscalers(ns).Create, &autoscalingv2.HorizontalPodAutoscaler{
 			ObjectMeta: named(name), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: target}, MaxReplicas: 3,
+				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: target},
+				MaxReplicas:    3,
 			}})
 	}
 
@@ -303,10 +317,12 @@ func TestReasonsOfWorkloadsAreThoseOfTheirControllers(t *testing.T) {
 	}
 	w.why(kube.Deployments, ns, "held", "being deleted: waits for finalizer example.com/backup", kube.Notice)
 	release := []byte(`{"metadata":{"finalizers":null}}`)
-	if _, err := apps.Deployments(ns).Patch(t.Context(), "held", "application/merge-patch+json", release, metav1.PatchOptions{}); err != nil {
+	if _, err := apps.Deployments(ns).Patch(t.Context(), "held", "application/merge-patch+json", release,
+		metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the row of a Deployment that is gone goes", 20*time.Second, func() bool { r, _ := w.row(kube.Deployments, ns, "held"); return r == nil })
+	await(t, "the row of a Deployment that is gone goes", 20*time.Second,
+		func() bool { r, _ := w.row(kube.Deployments, ns, "held"); return r == nil })
 
 	w.quota(ns)
 	w.rollout(ns, paused)
@@ -324,15 +340,17 @@ func jobOf(deadline int64) batchv1.JobSpec {
 // quota has a Deployment that may not make its pods say so, and its ReplicaSet less loudly.
 func (w *works) quota(ns string) {
 	w.t.Helper()
-	made(w, w.kube.Client().CoreV1().ResourceQuotas(ns).Create, &corev1.ResourceQuota{ObjectMeta: named("none"), Spec: corev1.ResourceQuotaSpec{
-		Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("1m")}}})
+	made(w, w.kube.Client().CoreV1().ResourceQuotas(ns).Create, &corev1.ResourceQuota{ObjectMeta: named("none"),
+		Spec: corev1.ResourceQuotaSpec{
+			Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("1m")}}})
 	requests := corev1.ResourceList{"cpu": resource.MustParse("1")}
 	await(w.t, "the quota counts", 20*time.Second, func() bool {
 		q, err := w.kube.Client().CoreV1().ResourceQuotas(ns).Get(w.t.Context(), "none", metav1.GetOptions{})
 		return err == nil && len(q.Status.Hard) > 0
 	})
-	d := made(w, w.kube.Client().AppsV1().Deployments(ns).Create, &appsv1.Deployment{ObjectMeta: named("refused"), Spec: appsv1.DeploymentSpec{
-		Replicas: new(int32(2)), Selector: selects("refused"), Template: nowhere("refused", requests)}})
+	d := made(w, w.kube.Client().AppsV1().Deployments(ns).Create, &appsv1.Deployment{ObjectMeta: named("refused"),
+		Spec: appsv1.DeploymentSpec{
+			Replicas: new(int32(2)), Selector: selects("refused"), Template: nowhere("refused", requests)}})
 	await(w.t, "the Deployment says why it has no pods", 20*time.Second, func() bool {
 		r, m := w.row(kube.Deployments, ns, "refused")
 		return r != nil && strings.HasPrefix(r.Why(m), "cannot create pods: exceeded quota: none, requested: requests.cpu=1")
@@ -369,7 +387,8 @@ func (w *works) rollout(ns string, d *appsv1.Deployment) {
 	w.t.Helper()
 	for i := range 3 {
 		patch := fmt.Sprintf(`{"spec":{"paused":false,"template":{"metadata":{"annotations":{"turn":"%d"}}}}}`, i)
-		if _, err := w.kube.Client().AppsV1().Deployments(ns).Patch(w.t.Context(), d.Name, "application/merge-patch+json", []byte(patch), metav1.PatchOptions{}); err != nil {
+		if _, err := w.kube.Client().AppsV1().Deployments(ns).Patch(w.t.Context(), d.Name, "application/merge-patch+json",
+			[]byte(patch), metav1.PatchOptions{}); err != nil {
 			w.t.Fatal(err)
 		}
 		await(w.t, "the next revision", 20*time.Second, func() bool {

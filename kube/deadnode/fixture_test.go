@@ -72,11 +72,13 @@ func controlPlane(n *corev1.Node) {
 // pod puts a pod on a node: "shop/cart-2" of "StatefulSet cart", or of nobody.
 func (b *bench) pod(node, name, owner string, change ...func(*corev1.Pod)) *corev1.Pod {
 	ns, short, _ := strings.Cut(name, "/")
-	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: short, UID: types.UID("uid-" + name), CreationTimestamp: metav1.NewTime(time.Now().Add(-time.Hour))}}
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: short, UID: types.UID("uid-" + name),
+		CreationTimestamp: metav1.NewTime(time.Now().Add(-time.Hour))}}
 	p.Spec.NodeName, p.Status.Phase = node, corev1.PodRunning
 	if kind, of, ok := strings.Cut(owner, " "); ok {
 		yes := true
-		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: of, UID: types.UID("uid-" + of), Controller: &yes}}
+		p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: of, UID: types.UID("uid-" + of),
+			Controller: &yes}}
 	}
 	for _, c := range change {
 		c(p)
@@ -87,13 +89,15 @@ func (b *bench) pod(node, name, owner string, change ...func(*corev1.Pod)) *core
 
 func tolerates(key string, seconds *int64) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
-		p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists, TolerationSeconds: seconds})
+		p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists,
+			TolerationSeconds: seconds})
 	}
 }
 
 func emptyDir(name string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
-		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: name,
+			VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
 	}
 }
 

@@ -118,9 +118,10 @@ func (k *Taint) Standing(c *kube.Cluster, r *action.Run) action.Standing {
 		if !is || node.UID() != ref.UID || !node.OutOfService {
 			continue
 		}
-		s := action.Standing{Severity: kube.Warning, Text: ref.Name + " still has the out-of-service taint: set it in-service when the machine is back"}
+		s := action.Standing{Severity: kube.Warning}
+		s.Text = ref.Name + " still has the out-of-service taint: untaint it when the machine is back"
 		if node.Ready {
-			s.Text = ref.Name + " is Ready and still has the out-of-service taint: nothing runs there until you set it in-service"
+			s.Text = ref.Name + " is Ready and still has the out-of-service taint: nothing runs there until you untaint it"
 		}
 		return s
 	}

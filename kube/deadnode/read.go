@@ -32,7 +32,9 @@ type facts struct {
 	all      []corev1.Node
 	allKnown bool
 	claims   map[types.NamespacedName]*corev1.PersistentVolumeClaim
-	unknown  []string // sentences: what could not be read, and what that means
+	// claimsHidden says that some of the claims could not be read.
+	claimsHidden bool
+	unknown      []string // sentences: what could not be read, and what that means
 }
 
 // node is one that is meant, with all that hangs on it.
@@ -42,6 +44,7 @@ type node struct {
 	row      *kube.Node
 	lease    *coordinationv1.Lease // nil if it could not be read, or there is none
 	pods     []*corev1.Pod         // by namespace and name
+	version  string                // at which the pods were read
 	attached []string              // the volumes that the cluster takes for attached to it
 }
 
@@ -60,7 +63,7 @@ func read(ctx context.Context, c *kube.Cluster, t action.Target, withPods bool) 
 			f.miss("the lease of "+words(ref.Name), err, "its kubelet may have been heard of later than its status says")
 		}
 		if withPods {
-			if n.pods, err = podsOf(ctx, c, ref.Name, ""); err != nil {
+			if n.pods, n.version, err = podsOf(ctx, c, ref.Name, ""); err != nil {
 				return nil, err
 			}
 		}
@@ -82,17 +85,19 @@ func readNode(ctx context.Context, c *kube.Cluster, ref kube.Ref) (*corev1.Node,
 	err := send.Once(c.Client().CoreV1().RESTClient().Get().Resource("nodes").Name(ref.Name)).Do(ctx).Into(object)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, fmt.Errorf("%s %w", words(ref.Name), errGone)
+		return nil, fmt.Errorf("node %s %w", words(ref.Name), errGone)
 	case err != nil:
 		return nil, fmt.Errorf("read node %s: %w", words(ref.Name), err)
 	case string(object.UID) != ref.UID:
-		return nil, fmt.Errorf("%s %w; nothing was done", words(ref.Name), send.ErrReplaced)
+		return nil, fmt.Errorf("node %s %w; nothing was done", words(ref.Name), send.ErrReplaced)
 	}
 	return object, nil
 }
 
 // readLease gets the sign of life of a kubelet, nil if there is none.
 func readLease(ctx context.Context, c *kube.Cluster, name string) (*coordinationv1.Lease, error) {
+	ctx, stop := context.WithTimeout(ctx, send.Limit)
+	defer stop()
 	lease, err := c.Client().CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // a node without a lease is no error
@@ -103,27 +108,31 @@ func readLease(ctx context.Context, c *kube.Cluster, name string) (*coordination
 	return lease, nil
 }
 
-// podsOf lists the pods that are bound to a node, by namespace and name, as of a version.
-func podsOf(ctx context.Context, c *kube.Cluster, name, version string) ([]*corev1.Pod, error) {
-	var out []*corev1.Pod
-	o := metav1.ListOptions{
-		FieldSelector: fields.OneTermEqualSelector("spec.nodeName", name).String(), ResourceVersion: version, Limit: page,
+// podsOf lists the pods that are bound to a node, by namespace and name, and gives the version of the list: the newest, or,
+// if after names one, what the server's cache has, which is no older than that. A cache of any age might not know yet of a
+// pod that is still there, and it would be taken for gone.
+func podsOf(ctx context.Context, c *kube.Cluster, name, after string) (pods []*corev1.Pod, version string, err error) {
+	ctx, stop := context.WithTimeout(ctx, send.Limit)
+	defer stop()
+	o := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.nodeName", name).String(), Limit: page}
+	if after != "" {
+		o.ResourceVersion, o.ResourceVersionMatch, o.Limit = after, metav1.ResourceVersionMatchNotOlderThan, 0
 	}
 	for {
 		list, err := c.Client().CoreV1().Pods(metav1.NamespaceAll).List(ctx, o)
 		if err != nil {
-			return nil, fmt.Errorf("list the pods of %s: %w", words(name), err)
+			return nil, "", fmt.Errorf("list the pods of %s: %w", words(name), err)
 		}
 		for i := range list.Items {
-			out = append(out, &list.Items[i])
+			pods = append(pods, &list.Items[i])
 		}
-		if list.Continue == "" {
+		if version = list.ResourceVersion; list.Continue == "" {
 			break
 		}
-		o.Continue, o.ResourceVersion = list.Continue, ""
+		o.Continue = list.Continue
 	}
-	slices.SortFunc(out, func(a, b *corev1.Pod) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
-	return out, nil
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	return pods, version, nil
 }
 
 // miss notes what could not be read.
@@ -147,6 +156,7 @@ func (f *facts) readVolumes(ctx context.Context, c *kube.Cluster) {
 		list, err := c.Client().CoreV1().PersistentVolumeClaims(namespace).List(ctx, metav1.ListOptions{ResourceVersion: "0"})
 		if err != nil {
 			f.miss("the claims of "+words(namespace), err, "which volumes have one writer only is not known")
+			f.claimsHidden = true
 			continue
 		}
 		for i := range list.Items {
@@ -193,17 +203,21 @@ func (f *facts) namespaces() []string {
 	return slices.Compact(out)
 }
 
-// usable counts the nodes that take new pods: now, and without those that are meant.
-func (f *facts) usable() (now, after int) {
+// usable counts the nodes that take new pods, now and without those that are meant, and how many others there are.
+func (f *facts) usable() (now, after, others int) {
 	for i := range f.all {
 		row := kube.NewNode(&f.all[i])
+		other := !slices.ContainsFunc(f.nodes, func(n *node) bool { return n.ref.Name == f.all[i].Name })
+		if other {
+			others++
+		}
 		if !row.State().Ready || row.Unschedulable {
 			continue
 		}
 		now++
-		if !slices.ContainsFunc(f.nodes, func(n *node) bool { return n.ref.Name == f.all[i].Name }) {
+		if other {
 			after++
 		}
 	}
-	return now, after
+	return now, after, others
 }

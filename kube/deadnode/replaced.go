@@ -19,13 +19,17 @@ type owner struct{ namespace, kind, name string }
 
 // replacements finds, among the rows of the screen, the pods that are made in place of those that are gone.
 type replacements struct {
-	feed *kube.Feed[*kube.Pod]
-	gone []*pod
-	made map[string]*kube.Pod // by the UID of the one that is gone
+	feed  *kube.Feed[*kube.Pod]
+	since time.Time // no replacement is older, except of a pod that was going before that
+	gone  []*pod
+	made  map[string]*kube.Pod // by the UID of the one that is gone
 }
 
-func watchReplacements(c *kube.Cluster, pods []*pod) *replacements {
-	x := &replacements{feed: c.PodFeed(), made: map[string]*kube.Pod{}}
+// ourClock is by how much a time of ours, cut to whole seconds as the server's are, may lie before one of the server's.
+const ourClock = 2 * time.Second
+
+func watchReplacements(c *kube.Cluster, pods []*pod, began time.Time) *replacements {
+	x := &replacements{feed: c.PodFeed(), since: began.Add(-ourClock), made: map[string]*kube.Pod{}}
 	owners := map[owner]bool{}
 	for _, p := range pods {
 		if p.step.State == action.StepGone {
@@ -106,7 +110,7 @@ func (x *replacements) match() {
 		if p.controller == nil || x.made[p.ref.UID] != nil {
 			continue
 		}
-		at := slices.IndexFunc(byAge, p.replacedBy)
+		at := slices.IndexFunc(byAge, func(row *kube.Pod) bool { return p.replacedBy(row, x.since) })
 		if at >= 0 {
 			x.made[p.ref.UID] = byAge[at]
 			byAge = slices.Delete(byAge, at, at+1)
@@ -114,15 +118,19 @@ func (x *replacements) match() {
 	}
 }
 
-// replacedBy reports whether a row may be the pod that was made in place of one that is gone.
-func (p *pod) replacedBy(row *kube.Pod) bool {
-	if (owner{row.Namespace, row.OwnerKind, row.OwnerName}) != p.owner() || row.Deleting() || row.Node == p.node {
+// replacedBy reports whether a row may be the pod that was made in place of one that is gone: one that was there before is
+// another replica.
+func (p *pod) replacedBy(row *kube.Pod, since time.Time) bool {
+	if (owner{row.Namespace, row.OwnerKind, row.OwnerName}) != p.owner() || row.Deleting() {
 		return false
 	}
 	if row.OwnerKind == "StatefulSet" {
 		return row.Name == p.ref.Name
 	}
-	return row.Created.After(p.created)
+	if !p.deleted.IsZero() {
+		since = p.deleted
+	}
+	return !row.Created.Before(since)
 }
 
 func (x *replacements) tell(p *pod) (kube.Severity, string) {

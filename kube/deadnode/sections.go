@@ -21,18 +21,25 @@ var parts = []struct {
 	tell        func(*released) string // what stands beside a pod
 }{
 	{writer, "two writers if the machine still runs", "nobody asks its kubelet", kube.Bad, func(r *released) string {
-		if len(r.volumes) > 0 {
-			return join(r.volumes)
+		what := r.volumes
+		if len(what) == 0 {
+			what = []string{r.owner}
 		}
-		return strings.Join(append([]string{r.owner}, note("emptyDir", emptyDirs(r.pod))...), "; ")
+		return strings.Join(append([]string{join(what)}, note("emptyDir", emptyDirs(r.pod))...), "; ")
 	}},
 	{bare, "gone for good", "nobody makes them again", kube.Bad, func(r *released) string {
 		return strings.Join(append([]string{"no owner"}, note("emptyDir", emptyDirs(r.pod))...), "; ")
 	}},
-	{loses, "emptyDir data is lost", "made again elsewhere, without it", kube.Warning, func(r *released) string { return join(emptyDirs(r.pod)) }},
+	{loses, "emptyDir data is lost", "made again elsewhere, without it", kube.Warning, func(r *released) string {
+		return join(emptyDirs(r.pod))
+	}},
 	{moves, "made again elsewhere", "", kube.OK, func(r *released) string { return r.owner }},
-	{daemon, "pods of DaemonSets", "not made again before the node is back", kube.OK, func(r *released) string { return r.owner }},
-	{static, "static pods", "the API does not stop them", kube.Notice, func(*released) string { return "runs for as long as the machine does" }},
+	{daemon, "pods of DaemonSets", "not made again before the node is back", kube.OK, func(r *released) string {
+		return strings.Join(append([]string{r.owner}, note("emptyDir", emptyDirs(r.pod))...), "; ")
+	}},
+	{static, "static pods", "the API does not stop them", kube.Notice, func(*released) string {
+		return "runs for as long as the machine does"
+	}},
 	{finished, "records of what has ended", "", kube.OK, func(r *released) string { return string(r.pod.Status.Phase) }},
 }
 
@@ -113,7 +120,8 @@ func (s *sheet) controlPlane() []action.Section {
 		rows = append(rows, line(kube.Bad, "%s is a node of the control plane", n.row.Name))
 		for _, p := range n.pods {
 			if strings.HasPrefix(p.Name, "etcd-") && p.Namespace == "kube-system" {
-				rows = append(rows, line(kube.Bad, "%s stays a member of etcd: take it out with etcdctl member remove, or the quorum counts it", words(p.Name)))
+				rows = append(rows, line(kube.Bad,
+					"%s stays a member of etcd: take it out with etcdctl member remove, or the quorum counts it", words(p.Name)))
 			}
 		}
 	}

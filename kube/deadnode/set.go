@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 
@@ -27,6 +28,9 @@ var (
 	errAlive   = errors.New("shows signs of life again; nothing was done")
 	errChanged = errors.New("has other taints than the plan showed; nothing was done")
 )
+
+// errHeld says that the server has accepted a deletion, and keeps the object because of its finalizers.
+var errHeld = errors.New("is being deleted")
 
 // tries is how often a change is tried that comes too late for the version that it was made from.
 const tries = 3
@@ -55,20 +59,34 @@ func setTaint(ctx context.Context, c *kube.Cluster, a aim, on bool) (changed boo
 		switch {
 		case err == nil:
 			return true, nil
-		case apierrors.IsConflict(err), apierrors.IsInvalid(err):
+		case apierrors.IsConflict(err):
 			continue // somebody was faster: the next reading tells what has changed
+		case apierrors.IsInvalid(err): // so is a patch with the UID of another node
+			if _, now := readNode(ctx, c, a.ref); errors.Is(now, send.ErrReplaced) {
+				return false, now
+			}
 		case send.NotSettled(err):
-			return send.Settle(ctx, sent, fmt.Errorf("patch the taints of %s: %w", a.ref.Name, err), func(ctx context.Context) (bool, error) {
-				node, err := readNode(ctx, c, a.ref)
-				if errors.Is(err, errGone) {
-					err = fmt.Errorf("%w: %w", err, send.ErrReplaced) // an end: there is nothing left to be changed
-				}
-				return err == nil && hasTaint(node) == on, err
-			})
+			return a.settleTaint(ctx, c, sent, fmt.Errorf("patch the taints of %s: %w", a.ref.Name, err), on)
 		}
 		return false, fmt.Errorf("patch the taints of %s: %w", a.ref.Name, err)
 	}
 	return false, fmt.Errorf("patch the taints of %s: changed by others %d times in a row: %w", a.ref.Name, tries, err)
+}
+
+// settleTaint finds out what has become of a patch without a good answer. If the node is gone meanwhile, nobody can say any
+// more whether it had the taint before that, and let its pods go.
+func (a aim) settleTaint(ctx context.Context, c *kube.Cluster, sent time.Time, failed error, on bool) (bool, error) {
+	done, err := send.Settle(ctx, sent, failed, func(ctx context.Context) (bool, error) {
+		node, err := readNode(ctx, c, a.ref)
+		if errors.Is(err, errGone) {
+			err = fmt.Errorf("%w: %w", err, send.ErrReplaced) // an end: there is nothing left to look at
+		}
+		return err == nil && hasTaint(node) == on, err
+	})
+	if errors.Is(err, send.ErrReplaced) {
+		return false, fmt.Errorf("%w; the node is gone since: %w", failed, send.ErrUnknown)
+	}
+	return done, err
 }
 
 // look reads the node, and says so if it is no longer as the plan showed it.
@@ -148,25 +166,26 @@ func patchTaints(ctx context.Context, c *kube.Cluster, n *corev1.Node, on bool) 
 		Body(body).Do(ctx).Error()
 }
 
-// deleteNode deletes the Node object, and reports whether that changed anything: it does not if there is none any more.
-// An outcome without an answer is looked up: our object is gone, or going, or still there.
-func deleteNode(ctx context.Context, c *kube.Cluster, a aim, override bool) (changed bool, err error) {
+// deleteNode deletes the Node object, and reports whether that changed anything: it does not if there is none any more. One
+// with finalizers is not gone when the server has accepted that: errHeld. An outcome without an answer is looked up: our
+// object is gone, or going, or still there.
+func deleteNode(ctx context.Context, c *kube.Cluster, a aim) (changed bool, err error) {
 	object, err := readNode(ctx, c, a.ref)
 	if errors.Is(err, errGone) {
 		return false, nil
 	}
-	if err == nil && !a.alive && !override {
+	if err == nil && !a.alive {
 		err = a.stillDead(ctx, c, object)
 	}
 	if err != nil {
 		return false, err
 	}
 	sent := time.Now()
-	err = send.Once(c.Client().CoreV1().RESTClient().Delete().Resource("nodes").Name(a.ref.Name)).
-		Body(&metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(a.ref.UID)}).Do(ctx).Error()
+	answer, err := send.Once(c.Client().CoreV1().RESTClient().Delete().Resource("nodes").Name(a.ref.Name)).
+		Body(&metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(a.ref.UID)}).Do(ctx).Get()
 	switch {
 	case err == nil:
-		return true, nil
+		return true, kept(answer)
 	case apierrors.IsNotFound(err):
 		return false, nil
 	case apierrors.IsConflict(err):
@@ -174,15 +193,37 @@ func deleteNode(ctx context.Context, c *kube.Cluster, a aim, override bool) (cha
 			return false, now
 		}
 	case send.NotSettled(err):
-		return send.Settle(ctx, sent, fmt.Errorf("delete node %s: %w", a.ref.Name, err), func(ctx context.Context) (bool, error) {
-			object, err := readNode(ctx, c, a.ref)
-			if errors.Is(err, errGone) || errors.Is(err, send.ErrReplaced) {
-				return true, nil
-			}
-			return err == nil && object.DeletionTimestamp != nil, err
-		})
+		return a.settleDeletion(ctx, c, sent, fmt.Errorf("delete node %s: %w", a.ref.Name, err))
 	}
 	return false, fmt.Errorf("delete node %s: %w", a.ref.Name, err)
+}
+
+func (a aim) settleDeletion(ctx context.Context, c *kube.Cluster, sent time.Time, failed error) (bool, error) {
+	var going error
+	done, err := send.Settle(ctx, sent, failed, func(ctx context.Context) (bool, error) {
+		object, err := readNode(ctx, c, a.ref)
+		switch {
+		case errors.Is(err, errGone), errors.Is(err, send.ErrReplaced):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+		going = kept(object)
+		return going != nil, nil
+	})
+	if err == nil {
+		err = going
+	}
+	return done, err
+}
+
+// kept is errHeld for a node that is being deleted and still there, nil for any other answer to a deletion.
+func kept(answer runtime.Object) error {
+	node, is := answer.(*corev1.Node)
+	if !is || node.DeletionTimestamp == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %w: held by finalizer %s", words(node.Name), errHeld, words(join(node.Finalizers)))
 }
 
 // stillDead refuses a node whose kubelet is heard again since the plan.

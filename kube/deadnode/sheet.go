@@ -33,9 +33,9 @@ func (s *sheet) deletion() *action.Plan {
 	p, pods := s.plan, s.allPods()
 	p.Tier, p.Watch = action.Write, true
 	risky := ofClass(pods, writer)
-	p.Headline = fmt.Sprintf("%s deleted; %s a minute later. %s", s.are("is", "are"), s.goes(len(pods)), couldRunTwice(len(risky)))
-	p.Facts = append(s.nodeFacts(),
-		s.after(),
+	p.Headline = fmt.Sprintf("%s deleted; %s.%s", s.are("is", "are"), s.goes(len(pods), " a minute later"), s.harm(pods))
+	p.Facts = append(append(s.nodeFacts(), breakdown(pods)...),
+		s.after(true),
 		action.Fact{Name: "then", Text: "the garbage collector of pods waits 40 s, and comes every 20 s"},
 		action.Fact{Name: "undo", Text: "none: a kubelet that lives registers its node again when it is restarted"},
 	)
@@ -68,10 +68,10 @@ func (s *sheet) confirmDeletion(pods int) {
 		}
 	}
 	if len(alive) > 0 {
-		box := s.box(OptionAlive, fmt.Sprintf("delete %s all the same: the kubelet lives, and stops the pods that the cluster takes away", some(alive, 3)))
+		box := s.box(OptionAlive, fmt.Sprintf(
+			"delete %s all the same: the kubelet lives, and stops the pods that the cluster takes away", some(alive, 3)))
 		if box.Value == action.Off {
-			p.Refusals = append(p.Refusals, fmt.Sprintf("%s: its kubelet lives, and would register it again; %s would end for nothing: drain it first, or choose below",
-				s.sign(alive[0]), plural(pods, "pod")))
+			p.Refusals = append(p.Refusals, s.wouldComeBack(alive[0], pods))
 		}
 	}
 	if len(off) > 0 {
@@ -81,6 +81,15 @@ func (s *sheet) confirmDeletion(pods int) {
 		}
 		s.assert(fmt.Sprintf("the machine is off or gone for good: %s will not come back with the pods that %s had", some(off, 3), it))
 	}
+}
+
+// wouldComeBack says why a node whose kubelet lives is not deleted.
+func (s *sheet) wouldComeBack(name string, pods int) string {
+	why := s.sign(name) + ": its kubelet lives, and would register it again"
+	if pods > 0 {
+		why += fmt.Sprintf("; %s would end for nothing", plural(pods, "pod"))
+	}
+	return why + ": drain it first, or choose below"
 }
 
 // assert puts a box on the sheet without which the plan cannot be confirmed.
@@ -142,23 +151,24 @@ func (s *sheet) outOfService() *action.Plan {
 	goes, stay := s.tainted()
 	p.Tier, p.Watch = action.Write, true
 	risky := ofClass(goes, writer)
-	p.Headline = fmt.Sprintf("%s declared off; %s. %s", s.are("is", "are"), s.goes(len(goes)), couldRunTwice(len(risky)))
+	p.Headline = fmt.Sprintf("%s declared off; %s.%s", s.are("is", "are"), s.goes(len(goes), ""), s.harm(goes))
 	if n := len(stay); n > 0 {
 		p.Headline += fmt.Sprintf(" %s it and %s.", text.Plural(n, "pod tolerates", "pods tolerate"), stays(n))
 	}
-	p.Facts = append(s.nodeFacts(),
-		s.after(),
+	p.Facts = append(append(s.nodeFacts(), breakdown(goes)...),
+		s.after(false),
 		action.Fact{Name: "then", Severity: kube.Notice, Text: "nothing takes the taint away but you: do so when the machine is back"},
-		action.Fact{Name: "undo", Text: "in-service takes the taint away; the pods are gone all the same"},
+		action.Fact{Name: "undo", Text: "untaint takes the taint away; the pods are gone all the same"},
 	)
 	p.Sections = append(s.sections(goes, "detached at once"), stayers(stay)...)
 	p.Gate = "declare " + words(s.target.Name()) + " out of service"
 	p.Foot = foot(len(goes), len(risky))
-	p.Kubectl = []string{action.Kubectl(s.target.Context, append(append([]string{"taint", "node"}, s.names()...), outOfService.ToString())...)}
+	p.Kubectl = []string{s.kubectlTaint(outOfService.ToString())}
 	for _, n := range s.nodes {
 		switch l := lives(n, s.now); {
 		case l.ready:
-			p.Refusals = append(p.Refusals, n.row.Name+" is Ready: the taint would release nothing, because pods are collected only from nodes that are not; drain it instead")
+			p.Refusals = append(p.Refusals, n.row.Name+
+				" is Ready: the taint would release nothing, because pods are collected only from nodes that are not; drain it instead")
 		case l.fresh:
 			p.Refusals = append(p.Refusals, s.sign(n.row.Name)+": the machine is not off; drain it, or wait until it is silent")
 		}
@@ -177,28 +187,29 @@ func (s *sheet) outOfService() *action.Plan {
 func (s *sheet) inService() *action.Plan {
 	p := s.plan
 	p.Tier = action.Ask
-	p.Headline = fmt.Sprintf("The out-of-service taint is taken from %s. New pods may go there again.", words(s.target.Name()))
-	p.Facts = s.nodeFacts()
+	p.Headline = fmt.Sprintf("The out-of-service taint is taken from %s. %s", words(s.target.Name()), s.newPods())
+	p.Facts = append(s.nodeFacts(), s.keptAway()...)
 	for _, n := range s.nodes {
 		if !n.row.State().Ready {
 			p.Tier = action.Read
 			p.Facts = append(p.Facts, action.Fact{Name: "warn", Severity: kube.Warning, Text: n.row.Name + " is " + n.row.StatusText() +
 				": if the machine is still off, its volumes hang on it again as before, and pods may come to it that never start"})
 		}
-		if n.row.Unschedulable {
-			p.Facts = append(p.Facts, action.Fact{Name: "but", Text: n.row.Name + " stays cordoned: uncordon it too"})
-		}
 	}
-	p.Facts = append(p.Facts, action.Fact{Name: "undo", Text: "out-of-service"})
+	p.Facts = append(p.Facts, action.Fact{Name: "undo", Text: "taint"})
 	p.Sections = unknown(s.unknown)
 	p.Gate = "take the taint from " + words(s.target.Name())
-	p.Kubectl = []string{action.Kubectl(s.target.Context, append(append([]string{"taint", "node"}, s.names()...), corev1.TaintNodeOutOfService+"-")...)}
+	p.Kubectl = []string{s.kubectlTaint(corev1.TaintNodeOutOfService + "-")}
 	p.Work = s.work(nil)
 	if s.nothing(false) {
 		p.Headline, p.Work = s.are("does not have", "do not have")+" the taint.", nil
 		p.Refusals = []string{"there is nothing to do"}
 	}
 	return p
+}
+
+func (s *sheet) kubectlTaint(taint string) string {
+	return action.Kubectl(s.target.Context, append(append([]string{"taint", "node"}, s.names()...), taint)...)
 }
 
 // nothing reports whether all nodes are already as they are to be.
@@ -212,75 +223,14 @@ func (s *sheet) nothing(on bool) bool {
 }
 
 func (s *sheet) work(pods []*released) *work {
-	w := &work{id: s.plan.Action, context: s.target.Context, override: s.chosen[OptionAlive] == action.On}
+	w := &work{id: s.plan.Action, context: s.target.Context}
 	for _, n := range s.nodes {
-		w.nodes = append(w.nodes, aim{ref: n.ref, taints: n.object.Spec.Taints, alive: lives(n, s.now).alive()})
+		w.nodes = append(w.nodes, aim{ref: n.ref, taints: n.object.Spec.Taints, alive: lives(n, s.now).alive(), version: n.version})
 	}
 	for _, r := range pods {
 		w.pods = append(w.pods, newPod(r))
 	}
 	return w
-}
-
-// nodeFacts say how the nodes are.
-func (s *sheet) nodeFacts() []action.Fact {
-	const most = 6
-	var out []action.Fact
-	for i, n := range s.nodes {
-		if i == most {
-			out = append(out, action.Fact{Name: "node", Text: fmt.Sprintf("and %s", plural(len(s.nodes)-most, "more node"))})
-			break
-		}
-		out = append(out, s.nodeFact(n)...)
-	}
-	return out
-}
-
-func (s *sheet) nodeFact(n *node) []action.Fact {
-	row, l := n.row, lives(n, s.now)
-	m := kube.Moment{Now: s.now}
-	status := row.StatusText()
-	if !row.Ready.Since.IsZero() {
-		status += " for " + text.Age(s.now, row.Ready.Since)
-	}
-	if !row.Ready.Heartbeat.IsZero() {
-		status += "; last heartbeat " + text.Age(s.now, row.Ready.Heartbeat) + " ago"
-	}
-	lease := "no lease known"
-	if !l.renewed.IsZero() {
-		lease = fmt.Sprintf("last lease %s ago (%s)", text.Age(s.now, l.renewed), l.renewed.UTC().Format("15:04:05 MST"))
-	}
-	if len(s.nodes) > 1 {
-		return []action.Fact{{Name: "node", Text: row.Name + ": " + status + "; " + lease, Severity: row.Severity(m)}}
-	}
-	if row.Zone != "" {
-		status += "; zone " + row.Zone
-	}
-	out := []action.Fact{{Name: "node", Text: status, Severity: row.Severity(m)}, {Name: "lease", Text: lease}}
-	if l.fresh && !l.ready {
-		out[1].Severity = kube.Bad
-	}
-	if taints := taintWords(n.object.Spec.Taints); len(taints) > 0 {
-		out = append(out, action.Fact{Name: "taints", Text: some(taints, 4)})
-	}
-	if len(n.object.Finalizers) > 0 {
-		out = append(out, action.Fact{Name: "holds", Severity: kube.Warning,
-			Text: "finalizers keep the Node object until somebody takes them away: " + words(join(n.object.Finalizers))})
-	}
-	return out
-}
-
-// after says what is left of the cluster.
-func (s *sheet) after() action.Fact {
-	if !s.allKnown {
-		return action.Fact{Name: "after", Text: "which nodes are left is not known", Severity: kube.Warning}
-	}
-	now, after := s.usable()
-	f := action.Fact{Name: "after", Text: fmt.Sprintf("%s of %s nodes ready and schedulable (%s now)", text.Count(after), text.Count(len(s.all)), text.Count(now))}
-	if after == 0 {
-		f.Severity, f.Text = kube.Bad, "no node is left that new pods can go to: whatever is released stays Pending"
-	}
-	return f
 }
 
 func (s *sheet) names() []string {
@@ -296,31 +246,6 @@ func (s *sheet) are(one, many string) string {
 		return words(s.target.Name()) + " " + one
 	}
 	return words(s.target.Name()) + " " + many
-}
-
-// goes says of the pods that they go: "its 9 pods go".
-func (s *sheet) goes(n int) string {
-	whose := "its"
-	if len(s.nodes) > 1 {
-		whose = "their"
-	}
-	switch n {
-	case 0:
-		return "no pod goes"
-	case 1:
-		return whose + " pod goes"
-	}
-	return fmt.Sprintf("%s %s pods go", whose, text.Count(n))
-}
-
-func couldRunTwice(n int) string {
-	switch n {
-	case 0:
-		return "None of them has data of its own."
-	case 1:
-		return "1 of them runs twice if the machine still runs."
-	}
-	return text.Count(n) + " of them run twice if the machine still runs."
 }
 
 func foot(pods, risky int) string {

@@ -69,15 +69,17 @@ func (r *run) over() bool {
 func (r *run) look(ctx context.Context) {
 	r.failure = nil
 	for i := range r.nodes {
-		name := r.nodes[i].ref.Name
+		a := &r.nodes[i]
+		name := a.ref.Name
 		if !r.sent[name] || !r.waitsFor(name) {
 			continue
 		}
-		there, err := podsOf(ctx, r.cluster, name, "0")
+		there, version, err := podsOf(ctx, r.cluster, name, a.version)
 		if err != nil {
 			r.failure = err
 			break
 		}
+		a.version = version
 		r.see(name, there)
 	}
 	gone := 0

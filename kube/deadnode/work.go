@@ -17,18 +17,18 @@ import (
 
 // work carries a plan out: one request for each node, and then it watches what becomes of their pods.
 type work struct {
-	id       action.ID
-	context  string
-	override bool // a node may be deleted whose kubelet lives
-	nodes    []aim
-	pods     []*pod // those that the plan releases
+	id      action.ID
+	context string
+	nodes   []aim
+	pods    []*pod // those that the plan releases
 }
 
 // aim is a node as the plan showed it.
 type aim struct {
-	ref    kube.Ref
-	taints []corev1.Taint
-	alive  bool
+	ref     kube.Ref
+	taints  []corev1.Taint
+	alive   bool   // the sheet said so: there is no deletion without the choice to delete it all the same
+	version string // at which its pods were read last
 }
 
 // pod is one that goes.
@@ -37,7 +37,7 @@ type pod struct {
 	node       string
 	controller *metav1.OwnerReference // nil without
 	ended      bool
-	created    time.Time
+	deleted    time.Time // when it was asked to go, if the plan was made after that; zero otherwise
 	delay      time.Duration
 	step       action.Step
 }
@@ -45,7 +45,19 @@ type pod struct {
 func newPod(r *released) *pod {
 	return &pod{
 		ref: r.ref(), node: r.node, controller: metav1.GetControllerOf(r.pod), ended: r.class == finished,
-		created: r.pod.CreationTimestamp.Time, delay: r.delay,
+		deleted: deletionAsked(r.pod), delay: r.delay,
+	}
+}
+
+// deletionAsked is when a pod was asked to go, by the server's clock: its deletion timestamp is the end of its grace period.
+func deletionAsked(p *corev1.Pod) time.Time {
+	switch at, grace := p.DeletionTimestamp, p.DeletionGracePeriodSeconds; {
+	case at == nil:
+		return time.Time{}
+	case grace == nil:
+		return at.Time
+	default:
+		return at.Add(-time.Duration(*grace) * time.Second)
 	}
 }
 
@@ -70,7 +82,7 @@ type run struct {
 	progress *action.Progress
 	began    time.Time
 	steps    []action.Step   // of the nodes, in their order
-	sent     map[string]bool // nodes that are as they were to be
+	sent     map[string]bool // nodes whose pods may be expected to go: the server has accepted what was asked
 	failure  error           // of the last reading
 	changed  time.Time       // when something was last seen to happen
 }
@@ -117,6 +129,10 @@ func (r *run) ask(ctx context.Context, i int) {
 	switch {
 	case errors.Is(err, send.ErrUnknown):
 		s.State, s.Note = action.StepUnknown, "no answer; it is not known whether it was done"
+	case errors.Is(err, errHeld):
+		s.State, s.Note = action.StepAccepted, strings.TrimPrefix(words(err.Error()), words(s.Object.Name)+" ")
+		s.Why = []string{"The API server keeps the Node object until somebody takes its finalizers away; its pods go only then."}
+		r.sent[s.Object.Name] = true
 	case errors.Is(err, errGone):
 		s.Note = "does not exist any more"
 	case errors.Is(err, send.ErrReplaced):
@@ -131,7 +147,7 @@ func (r *run) ask(ctx context.Context, i int) {
 
 func (r *run) one(ctx context.Context, a aim) (changed bool, err error) {
 	if r.id == action.DeleteNode {
-		return deleteNode(ctx, r.cluster, a, r.override)
+		return deleteNode(ctx, r.cluster, a)
 	}
 	return setTaint(ctx, r.cluster, a, r.id == action.OutOfService)
 }
@@ -200,7 +216,7 @@ func (r *run) result(ctx context.Context) action.Result {
 	}
 	r.undo(&out)
 	if gone > 0 {
-		x := watchReplacements(r.cluster, r.pods)
+		x := watchReplacements(r.cluster, r.pods, r.began)
 		out.Page, out.Follow = x.page(), x.follow
 	}
 	return out
@@ -222,9 +238,17 @@ func (r *run) undo(out *action.Result) {
 
 // tally counts what has come of it so far.
 func (r *run) tally(gone int) string {
-	s := outcome(r.id, true)
-	if len(r.nodes) > 1 {
-		s = fmt.Sprintf("%d of %s %s", len(r.sent), plural(len(r.nodes), "node"), s)
+	s, done := outcome(r.id, true), 0
+	for _, step := range r.steps {
+		if step.State == action.StepDone {
+			done++
+		}
+	}
+	switch {
+	case len(r.nodes) > 1:
+		s = fmt.Sprintf("%d of %s %s", done, plural(len(r.nodes), "node"), s)
+	case r.steps[0].State == action.StepAccepted:
+		s = r.steps[0].Note
 	}
 	if len(r.pods) > 0 {
 		s += fmt.Sprintf("; %d of %s gone", gone, plural(len(r.pods), "pod"))
@@ -234,7 +258,9 @@ func (r *run) tally(gone int) string {
 
 // worst says what is wrong with the step that matters most.
 func worst(steps []action.Step) string {
-	for _, state := range []action.StepState{action.StepUnknown, action.StepFailed, action.StepAccepted, action.StepLeft, action.StepSkipped} {
+	for _, state := range [...]action.StepState{
+		action.StepUnknown, action.StepFailed, action.StepAccepted, action.StepLeft, action.StepSkipped,
+	} {
 		for _, s := range steps {
 			if s.State == state {
 				note := s.Note

@@ -38,7 +38,8 @@ func (b *bench) collect(after time.Duration, pods ...*corev1.Pod) {
 func TestDeletionSendsOneRequestWithTheUIDAndWatchesThePodsGo(t *testing.T) {
 	onBench(t, func(b *bench) {
 		b.dead("w")
-		web, held := b.pod("w", "shop/web-1", "ReplicaSet web"), b.pod("w", "shop/held", "", func(p *corev1.Pod) { p.Finalizers = []string{"example.com/hold"} })
+		web, held := b.pod("w", "shop/web-1", "ReplicaSet web"), b.pod("w", "shop/held", "",
+			func(p *corev1.Pod) { p.Finalizers = []string{"example.com/hold"} })
 		b.collect(50*time.Second, web, held)
 		began := time.Now()
 		result, steps := b.carryOut(b.t.Context(), b.plan(action.DeleteNode, off, "w"))
@@ -86,7 +87,8 @@ func TestTaintIsAddedToWhatIsThereAndTakenAwayAgain(t *testing.T) {
 		b.collect(15*time.Second, web)
 		before := b.Node("w")
 		result, steps := b.carryOut(b.t.Context(), b.plan(action.OutOfService, off, "w"))
-		if result.State != action.Done || result.Undo == nil || result.Undo.Action != action.InService || steps["shop/web-1"].State != action.StepGone {
+		if result.State != action.Done || result.Undo == nil || result.Undo.Action != action.InService ||
+			steps["shop/web-1"].State != action.StepGone {
 			t.Errorf("ended as %v: %q, undo %+v", result.State, result.Summary, result.Undo)
 		}
 		meta := body(b.t, b.Sent()[0])["metadata"].(map[string]any)
@@ -173,9 +175,11 @@ func TestPatchThatComesTooLateIsTriedAgainOnlyWhileTheTaintsAreAsTheyWere(t *tes
 				b.Way = c.way(b)
 				result, _ := b.carryOut(b.t.Context(), p)
 				if result.State != c.state || !strings.HasPrefix(result.Summary, c.says) || len(b.Sent()) != c.sent {
-					b.t.Errorf("ended as %v: %q after %d patches; want %v: %q after %d", result.State, result.Summary, len(b.Sent()), c.state, c.says, c.sent)
+					b.t.Errorf("ended as %v: %q after %d patches; want %v: %q after %d", result.State, result.Summary,
+						len(b.Sent()), c.state, c.says, c.sent)
 				}
-				if out := slices.ContainsFunc(b.Node("w").Spec.Taints, func(t corev1.Taint) bool { return t.Key == corev1.TaintNodeOutOfService }); out != (c.state == action.Done) {
+				if out := slices.ContainsFunc(b.Node("w").Spec.Taints,
+					func(t corev1.Taint) bool { return t.Key == corev1.TaintNodeOutOfService }); out != (c.state == action.Done) {
 					b.t.Errorf("out of service: %t", out)
 				}
 			})
@@ -210,7 +214,8 @@ func TestOutcomeOfARequestWithoutAnAnswerIsLookedUp(t *testing.T) {
 					b.Way = c.way
 					result, _ := b.carryOut(b.t.Context(), p)
 					if result.State != c.state || len(b.Sent()) != 1 {
-						b.t.Errorf("ended as %v: %q after %d requests, want %v after one", result.State, result.Summary, len(b.Sent()), c.state)
+						b.t.Errorf("ended as %v: %q after %d requests, want %v after one", result.State, result.Summary,
+							len(b.Sent()), c.state)
 					}
 				})
 			})
@@ -399,7 +404,8 @@ func TestNodeThatVanishesWhileTheAnswerIsOutstandingEndsTheSearch(t *testing.T) 
 		}
 		began := time.Now()
 		result, _ := b.carryOut(b.t.Context(), p)
-		if took := time.Since(began); result.State != action.Failed || result.Summary != "w: does not exist any more" || took > time.Second {
+		if took := time.Since(began); result.State != action.Unknown ||
+			result.Summary != "w: no answer; it is not known whether it was done" || took > time.Second {
 			t.Errorf("ended as %v: %q after %v", result.State, result.Summary, took)
 		}
 	})
@@ -414,34 +420,140 @@ func TestPodThatIsTakenOutIsNotWaitedFor(t *testing.T) {
 		time.AfterFunc(5*time.Second, func() { progress.Skip("uid-shop/web-1") })
 		began := time.Now()
 		result := p.Work.Run(b.t.Context(), b.cluster, progress)
-		if took := time.Since(began); took != 5*time.Second || result.State != action.Partial || progress.Steps()[1].Note != "not watched any more" {
+		if took := time.Since(began); took != 5*time.Second || result.State != action.Partial ||
+			progress.Steps()[1].Note != "not watched any more" {
 			t.Errorf("ended as %v: %q after %v", result.State, result.Summary, took)
 		}
 	})
 }
 
-func TestNodeThatIsBackSinceThePlanIsNotDeletedUnlessThatWasChosen(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		options action.Options
-		state   action.State
-		sent    int
-	}{
-		{"not chosen", off, action.Failed, 0},
-		{"chosen", action.Options{deadnode.OptionOff: action.On, deadnode.OptionAlive: action.On}, action.Done, 1},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+// The choice to delete a node that lives is for the nodes of which the sheet said so.
+func TestNodeThatIsBackSinceThePlanIsNotDeletedWhateverWasChosenForOthers(t *testing.T) {
+	all := action.Options{deadnode.OptionOff: action.On, deadnode.OptionAlive: action.On}
+	for name, options := range map[string]action.Options{"not chosen": off, "chosen": all} {
+		t.Run(name, func(t *testing.T) {
 			onBench(t, func(b *bench) {
 				b.dead("w")
-				p := b.plan(action.DeleteNode, c.options, "w")
+				p := b.plan(action.DeleteNode, options, "w")
 				b.change(func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionTrue })
 				result, _ := b.carryOut(b.t.Context(), p)
-				if result.State != c.state || len(b.Sent()) != c.sent {
+				if result.State != action.Failed || len(b.Sent()) != 0 {
 					b.t.Errorf("ended as %v: %q after %d requests", result.State, result.Summary, len(b.Sent()))
 				}
 			})
 		})
 	}
+	onBench(t, func(b *bench) {
+		b.node("lives", corev1.ConditionTrue, time.Second)
+		b.dead("w")
+		p := b.plan(action.DeleteNode, all, "lives", "w")
+		b.change(func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionTrue })
+		_, steps := b.carryOut(b.t.Context(), p)
+		if steps["lives"].State != action.StepDone || steps["w"].State != action.StepFailed || b.Node("w") == nil ||
+			b.Node("lives") != nil {
+			t.Errorf("lives: %v, w: %v", steps["lives"].State, steps["w"].State)
+		}
+	})
+}
+
+func TestNodeThatIsKeptByAFinalizerIsNotCalledDeleted(t *testing.T) {
+	for name, way := range map[string]kubetest.Way{"answered": nil, "no answer": then} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, func(b *bench) {
+				b.dead("w", func(n *corev1.Node) { n.Finalizers = []string{"example.com/keep"} })
+				b.pod("w", "shop/web-1", "ReplicaSet web")
+				p := b.plan(action.DeleteNode, off, "w")
+				b.Way = way
+				result, steps := b.carryOut(b.t.Context(), p)
+				if s := steps["w"]; result.State != action.Partial || s.State != action.StepAccepted ||
+					s.Note != "is being deleted: held by finalizer example.com/keep" {
+					b.t.Errorf("ended as %v: %q; %v: %q", result.State, result.Summary, s.State, s.Note)
+				}
+				if strings.Contains(result.Summary, "deleted;") || b.Node("w") == nil {
+					b.t.Errorf("called deleted: %q", result.Summary)
+				}
+			})
+		})
+	}
+}
+
+func TestTaintThatTheServerFindsInvalidIsNotSentAgain(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.dead("w")
+		p := b.plan(action.OutOfService, off, "w")
+		b.Way = answers(422, metav1.StatusReasonInvalid)
+		result, _ := b.carryOut(b.t.Context(), p)
+		if result.State != action.Failed || strings.Contains(result.Summary, "in a row") || len(b.Sent()) != 1 {
+			t.Errorf("ended as %v: %q after %d requests", result.State, result.Summary, len(b.Sent()))
+		}
+	})
+}
+
+// A cache that is older than the plan does not know of all pods yet.
+func TestPodsAreWatchedInNoListThatIsOlderThanThePlan(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.dead("w")
+		b.collect(3*time.Second, b.pod("w", "shop/web-1", "ReplicaSet web"))
+		p := b.plan(action.DeleteNode, off, "w")
+		before := len(b.Requests())
+		b.carryOut(b.t.Context(), p)
+		lists := 0
+		for _, r := range b.Requests()[before:] {
+			if r.Path != "/api/v1/pods" {
+				continue
+			}
+			if lists++; r.Query.Get("resourceVersionMatch") != "NotOlderThan" || r.Query.Get("resourceVersion") == "0" {
+				t.Errorf("asked for %v", r.Query)
+			}
+		}
+		if lists < 2 {
+			t.Errorf("%d lists", lists)
+		}
+	})
+}
+
+func TestReplicaThatWasThereBeforeReplacesNobody(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.dead("w")
+		b.node("other", corev1.ConditionTrue, time.Second)
+		going := func(p *corev1.Pod) {
+			at, grace := metav1.NewTime(time.Now().Add(-10*time.Minute)), int64(30)
+			p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &at, &grace
+		}
+		web, api := b.pod("w", "shop/web-1", "ReplicaSet web"), b.pod("w", "shop/api-1", "ReplicaSet api", going)
+		made := func(ago time.Duration) func(*corev1.Pod) {
+			return func(p *corev1.Pod) { p.CreationTimestamp = metav1.NewTime(time.Now().Add(-ago)) }
+		}
+		b.pod("other", "shop/web-2", "ReplicaSet web", made(20*time.Minute))
+		b.pod("other", "shop/api-2", "ReplicaSet api", made(20*time.Minute))
+		b.pod("other", "shop/api-3", "ReplicaSet api", made(10*time.Minute))
+		ctx, stop := context.WithCancel(b.t.Context())
+		defer stop()
+		b.cluster.Start(ctx, kube.Nodes|kube.Pods)
+		b.collect(45*time.Second, web, api)
+		result, _ := b.carryOut(ctx, b.plan(action.DeleteNode, off, "w"))
+		replaced := func() map[string]string {
+			out := map[string]string{}
+			for _, r := range result.Page[0].Rows {
+				out[r.Cells[0]] = r.Cells[1]
+			}
+			return out
+		}
+		following, end := context.WithTimeout(ctx, 10*time.Second)
+		defer end()
+		time.AfterFunc(5*time.Second, func() { b.pod("other", "shop/web-3", "ReplicaSet web", made(0)) })
+		var pages []map[string]string
+		result.Follow(following, func(page []action.Section) {
+			result.Page = page
+			pages = append(pages, replaced())
+		})
+		if p := pages[1]; p["shop/web-1"] != "nothing so far" || !strings.HasPrefix(p["shop/api-1"], "api-3 on other") {
+			t.Errorf("at first: %v", p)
+		}
+		if p := pages[len(pages)-1]; !strings.HasPrefix(p["shop/web-1"], "web-3 on other") {
+			t.Errorf("in the end: %v", p)
+		}
+	})
 }
 
 func TestNodeThatSomebodyElseHasDeletedIsDone(t *testing.T) {
@@ -452,7 +564,8 @@ func TestNodeThatSomebodyElseHasDeletedIsDone(t *testing.T) {
 		b.Delete(b.Node("w"))
 		b.collect(40*time.Second, web)
 		result, steps := b.carryOut(b.t.Context(), p)
-		if result.State != action.Done || steps["w"].Note != "was deleted before" || steps["shop/web-1"].State != action.StepGone || len(b.Sent()) != 0 {
+		if result.State != action.Done || steps["w"].Note != "was deleted before" || steps["shop/web-1"].State != action.StepGone ||
+			len(b.Sent()) != 0 {
 			t.Errorf("ended as %v: %q: %q", result.State, result.Summary, steps["w"].Note)
 		}
 	})

@@ -52,7 +52,7 @@ func planDelete(f *facts, t action.Target, o action.Options) *action.Plan {
 	if len(t.Refs) > 1 {
 		out.Gate = "delete " + many(len(p.chosen), "pod")
 	}
-	if len(p.irrevocable()) > 0 {
+	if len(p.irrevocable()) > 0 || len(p.passed()) > 0 || p.outage() {
 		out.Tier = action.Write
 	}
 	if len(p.left) > 0 {
@@ -70,22 +70,26 @@ func (p *deleting) fateOf(v *victim, down map[string]string) fate {
 	if !out.ends && v.Spec.NodeName != "" {
 		out.lost, out.scarce, out.killed = v.emptyDirs(), down[p.owner(v).uid], out.grace == 0
 	}
+	out.stuck = p.stuck(v, out.grace)
+	return out
+}
+
+// stuck says why a pod will stay Terminating, "" if nothing is known against its going. A pod whose node does not exist is
+// ended by pod garbage collection, and kept by its finalizers even then.
+func (p *deleting) stuck(v *victim, grace int64) string {
 	node, known := p.node(v)
-	switch {
-	case out.grace > 0 && known && node == nil:
-	case out.grace > 0 && known && !nodeReady(node) && !outOfService(node):
-		out.stuck = words(node.Name) + " is " + nodeStatus(node) + ": nobody will confirm that it has ended"
-		if !silent(node) {
-			out.stuck = words(node.Name) + " is " + nodeStatus(node) + ": its kubelet may not end it"
+	if grace > 0 && known && node != nil && !nodeReady(node) && !outOfService(node) {
+		if silent(node) {
+			return words(node.Name) + " is " + nodeStatus(node) + ": nobody will confirm that it has ended"
 		}
-	case len(v.Finalizers) > 0:
-		for _, name := range v.Finalizers {
-			if name != "batch.kubernetes.io/job-tracking" || p.owner(v).gone || p.owner(v).kind == "" {
-				out.stuck = "until " + about(name).owner + " has removed " + words(name)
-			}
+		return words(node.Name) + " is " + nodeStatus(node) + ": its kubelet may not end it"
+	}
+	for _, name := range v.Finalizers {
+		if name != "batch.kubernetes.io/job-tracking" || p.owner(v).gone || p.owner(v).kind == "" {
+			return "until " + about(name).owner + " has removed " + words(name)
 		}
 	}
-	return out
+	return ""
 }
 
 // down says of which owners all ready pods go.
@@ -131,9 +135,9 @@ func (p *deleting) headline() string {
 		return v.ref.FullName() + " is deleted. " + out
 	}
 	count := p.count()
-	return fmt.Sprintf("%s in %s are deleted: %s come back, %s not.", many(len(p.chosen), "pod"),
-		text.Plural(len(distinct(p.chosen, func(v *victim) string { return v.Namespace })), "namespace", "namespaces"),
-		text.Count(count.back), text.Count(count.never))
+	return fmt.Sprintf("%s in %s %s deleted: %s, %s not.", many(len(p.chosen), "pod"),
+		many(len(distinct(p.chosen, func(v *victim) string { return v.Namespace })), "namespace"), are(len(p.chosen)),
+		verb(count.back, "comes back", "come back"), text.Count(count.never))
 }
 
 // counts are what a delete comes to.
@@ -252,8 +256,7 @@ func (p *deleting) irrevocable() []action.Row {
 			lost = append(lost, line(kube.Bad, "%s loses its emptyDir data: %s", v.ref.FullName(), some(f.lost, 3)))
 		}
 	}
-	out := capped(p.passed(), "budgets")
-	out = append(out, capped(gone, "pods that do not come back")...)
+	out := capped(gone, "pods that do not come back")
 	return append(out, capped(lost, "pods that lose emptyDir data")...)
 }
 
@@ -261,6 +264,7 @@ func (p *deleting) sections() []action.Section {
 	return said(
 		action.Section{Title: "left alone", Note: "a delete does nothing for these", Rows: p.leftRows()},
 		action.Section{Title: "cannot be undone", Note: "why this is tier 3", Rows: p.irrevocable()},
+		action.Section{Title: "past a budget", Note: "why this is tier 3", Rows: capped(p.passed(), "budgets")},
 		action.Section{Title: "will stay Terminating", Rows: p.stuckRows()},
 		action.Section{Title: "will be down", Note: "until what replaces them is Ready", Rows: p.downRows()},
 		p.table(),
@@ -296,7 +300,10 @@ func (p *deleting) downRows() []action.Row {
 	for _, v := range p.chosen {
 		s := p.fates[v].scarce
 		o := p.owner(v)
-		row := line(kube.Warning, "%s/%s %s: %s", words(v.Namespace), o.kind, o.name, s)
+		row := line(kube.Warning, "%s/%s (%s): %s", words(v.Namespace), o.name, o.kind, s)
+		if o.want > 1 {
+			row.Severity = kube.Bad
+		}
 		if s != "" && !slices.ContainsFunc(out, func(r action.Row) bool { return r.Cells[0] == row.Cells[0] }) {
 			out = append(out, row)
 		}
@@ -304,10 +311,16 @@ func (p *deleting) downRows() []action.Row {
 	return capped(out, "workloads")
 }
 
+// outage reports whether all ready pods of an owner go that wants several: until others are Ready it is as if it were
+// scaled to 0. Of one that wants a single pod every delete is that.
+func (p *deleting) outage() bool {
+	return slices.ContainsFunc(p.chosen, func(v *victim) bool { return p.fates[v].scarce != "" && p.owner(v).want > 1 })
+}
+
 func (p *deleting) claimRows() []action.Row {
 	var out []action.Row
 	for _, v := range p.chosen {
-		for _, s := range (&forcing{facts: p.facts}).volumeTexts(v) {
+		for _, s := range p.volumeTexts(v) {
 			out = append(out, line(kube.OK, "%s", s))
 		}
 	}

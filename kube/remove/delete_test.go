@@ -38,10 +38,10 @@ func TestOutcomeOfADeleteIsDoneNotDoneOrUnknown(t *testing.T) {
 		"forbidden":          {status(403, metav1.StatusReasonForbidden, "not this one"), action.Failed, "web failed: not this one", 1, true},
 		"gone already":       {status(404, metav1.StatusReasonNotFound, "pods \"web\" not found"), action.Done, "web gone: was gone already", 1, true},
 		"load is shed once":  {first(status(429, metav1.StatusReasonTooManyRequests, "later")), action.Done, "web gone: gone", 2, false},
-		"load is shed":       {status(429, metav1.StatusReasonTooManyRequests, "later"), action.Failed, "web failed: ", 6, true},
 		"done without words": {done(reset), action.Done, "web gone: gone", 1, false},
 		"broken on the way":  {reset, action.Failed, "web failed: ", 1, true},
-		"nobody there":       {unreachable, action.Failed, "web failed: ", 1, true},
+		"nobody there once":  {first(unreachable), action.Done, "web gone: gone", 2, false},
+		"503 once":           {first(status(503, metav1.StatusReasonServiceUnavailable, "later")), action.Done, "web gone: gone", 2, false},
 		"500":                {status(500, metav1.StatusReasonInternalError, "etcd"), action.Failed, "web failed: ", 1, true},
 		"500 and done":       {done(status(500, metav1.StatusReasonInternalError, "etcd")), action.Done, "web gone: gone", 1, false},
 	} {

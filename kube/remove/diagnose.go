@@ -144,7 +144,8 @@ func (d *Diagnosis) onNode(e Evidence, now time.Time) {
 	switch {
 	case !nodeReady(e.Node) && outOfService(e.Node):
 		d.Cause = OutOfService
-		d.Sentence = fmt.Sprintf("%s is %s and tainted out-of-service: pod garbage collection removes it within %s", name, nodeStatus(e.Node), gcPeriod)
+		d.Sentence = fmt.Sprintf("%s is %s and tainted out-of-service: pod garbage collection removes it within %s", name,
+			strings.ReplaceAll(nodeStatus(e.Node), ",OutOfService", ""), gcPeriod)
 		d.Next = "wait"
 	case silent(e.Node):
 		d.Cause = Silent
@@ -308,10 +309,16 @@ func preStop(p *corev1.Pod) bool {
 	})
 }
 
+// begins are words of ours that begin sentences. Any other may be a name, and names are kept as they are.
+var begins = []string{"it", "its", "the", "only", "what", "nobody"}
+
 // sentence makes a whole one of the beginning of one.
 func sentence(s string) string {
 	if s == "" {
 		return s
 	}
-	return strings.ToUpper(s[:1]) + s[1:] + "."
+	if word, _, _ := strings.Cut(s, " "); slices.Contains(begins, word) {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
+	return strings.TrimRight(s, ".") + "."
 }

@@ -92,7 +92,6 @@ func TestOutcomeOfRemovingFinalizers(t *testing.T) {
 		"replaced":  {func(b *bench) way { return changed(b, finalized("a.example/b"), func(p *corev1.Pod) { p.UID = "new" }) }, action.Failed, "web failed: this is a different pod now; nothing was done"},
 		"forbidden": {func(*bench) way { return status(403, metav1.StatusReasonForbidden, "not you") }, action.Failed, "web failed: not you"},
 		"no answer": {func(*bench) way { return done(reset) }, action.Done, "web gone: gone"},
-		"not sent":  {func(*bench) way { return unreachable }, action.Failed, "web failed: "},
 		"unknown": {func(b *bench) way {
 			return func(r *http.Request, on func() (*http.Response, error)) (*http.Response, error) {
 				b.Fail(kubetest.Refused)

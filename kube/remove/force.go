@@ -203,8 +203,9 @@ func (p *forcing) refusals() []string {
 		return out
 	}
 	if !p.anyway {
-		add(p.at(untouched), "not Terminating: delete it normally first, or choose below to force it", "not Terminating; delete them normally first, or choose below")
-		add(p.at(kubelet), "the kubelet is alive: look at what keeps it, or choose below to force it", "their kubelets are alive; look at what keeps them, or choose below")
+		add(p.at(untouched), "not Terminating: delete it normally first, or tick the box to force it", "not Terminating; delete them normally first, or tick the box to force them")
+		add(p.at(kubelet), "the kubelet "+p.alive()+": look at what keeps it, or tick the box to force it",
+			"their kubelets are alive, as far as is known; look at what keeps them, or tick the box to force them")
 	}
 	return append(out, p.unanswered()...)
 }
@@ -224,10 +225,23 @@ func (p *forcing) unanswered() []string {
 			return []string{"with b, wait or repair " + where + ": nothing is sent"}
 		}
 	}
-	if !p.assert {
+	if !p.assert && p.asserted() {
 		return []string{"tick the last box: only you can know that"}
 	}
 	return nil
+}
+
+// asserted reports whether the sheet asks for the assertion: until then something else is in the way.
+func (p *forcing) asserted() bool { return p.anyway || len(p.asked()) > 0 }
+
+// alive says of the kubelets of the pods at that gate how sure it is that they answer.
+func (p *forcing) alive() string {
+	for _, v := range p.at(kubelet) {
+		if _, known := p.node(v); !known {
+			return "may be alive"
+		}
+	}
+	return "is alive"
 }
 
 // onlyGone reports whether garbage collection ends all of these by itself.

@@ -125,18 +125,18 @@ func taints(n *corev1.Node) string {
 }
 
 // volumeTexts are the claims of a pod: "data-cart-2 10Gi RWO, attached to worker-07 by VolumeAttachment csi-5f0e".
-func (p *forcing) volumeTexts(v *victim) []string {
+func (f *facts) volumeTexts(v *victim) []string {
 	var out []string
 	for _, name := range v.claims() {
 		s := words(name)
-		c := p.claims[types.NamespacedName{Namespace: v.Namespace, Name: name}]
+		c := f.claims[types.NamespacedName{Namespace: v.Namespace, Name: name}]
 		if c == nil {
 			out = append(out, s)
 			continue
 		}
 		s += " " + claimText(c)
-		for i := range p.attached {
-			a := &p.attached[i]
+		for i := range f.attached {
+			a := &f.attached[i]
 			if pv := a.Spec.Source.PersistentVolumeName; pv != nil && *pv == c.Spec.VolumeName && a.Status.Attached {
 				s += ", attached to " + words(a.Spec.NodeName) + " by VolumeAttachment " + clip(a.Name, 20)
 			}
@@ -212,13 +212,13 @@ func (p *forcing) sections() []action.Section {
 		list = append(list, p.notTerminating())
 	}
 	if open && p.has(kubelet) {
-		list = append(list, p.alive())
+		list = append(list, p.keptAlive())
 	}
 	asked := p.asked()
 	if open && len(asked) > 0 {
 		list = append(list, action.Section{Title: "which is true?", Note: "the API cannot know", Toggles: []string{OptionWhich}})
 	}
-	if open && (len(asked) > 0 || p.anyway) {
+	if open && p.asserted() {
 		list = append(list, p.wrong(len(asked) > 0))
 	}
 	if open {
@@ -232,7 +232,7 @@ func (p *forcing) sections() []action.Section {
 func (p *forcing) list() action.Section {
 	s := action.Section{Title: many(len(p.pods), "pod"), Columns: []action.Column{{Title: "POD"}, {Title: "OWNER"}, {Title: "NODE", Wide: true}, {Title: "NOW"}}}
 	if n := len(p.gone); n > 0 {
-		s.Note = text.Plural(n, "1 more is gone", "more are gone")
+		s.Note = verb(n, "more is gone", "more are gone")
 	}
 	for i, v := range p.pods {
 		now := p.diagnose(v).Sentence
@@ -266,8 +266,9 @@ func (p *forcing) notTerminating() action.Section {
 	return action.Section{Title: "not Terminating", Note: "delete it normally first", Rows: rows, Toggles: []string{OptionAnyway}}
 }
 
-func (p *forcing) alive() action.Section {
-	s := action.Section{Title: "the kubelet is alive", Note: "look there first", Toggles: []string{OptionAnyway}}
+// keptAlive says what kubelets that answer have not done.
+func (p *forcing) keptAlive() action.Section {
+	s := action.Section{Title: "the kubelet " + p.alive(), Note: "look there first", Toggles: []string{OptionAnyway}}
 	for _, v := range p.at(kubelet) {
 		d := p.diagnose(v)
 		s.Rows = append(s.Rows, line(kube.Bad, "%s: %s", words(v.Name), d.Sentence), line(kube.OK, "  %s", d.Next))
@@ -324,6 +325,9 @@ func (p *forcing) volumeWait(v *victim) string {
 	if p.away(v) {
 		return "Its volume stays attached: the new pod may wait up to 6 min for it."
 	}
+	if _, known := p.node(v); !known {
+		return "Its volume may stay attached: the new pod may wait for it, up to 6 min or without end."
+	}
 	return "Its volume stays attached while the kubelet says that it is mounted: the new pod may wait without end."
 }
 
@@ -354,7 +358,7 @@ func (p *forcing) toggles() []action.Toggle {
 	}
 	var out []action.Toggle
 	if p.has(untouched, kubelet) {
-		words := "force it all the same: its kubelet is alive and is not asked"
+		words := "force it all the same: its kubelet " + p.alive() + " and is not asked"
 		if p.has(untouched) {
 			words = "force it although nobody has asked it to end"
 		}
@@ -366,7 +370,7 @@ func (p *forcing) toggles() []action.Toggle {
 			ID: OptionWhich, Value: p.which, Values: []string{MachineOff, CutOff, Fenced}, Choices: p.choices(asked),
 		})
 	}
-	if len(asked) > 0 || p.anyway {
+	if p.asserted() {
 		out = append(out, action.Toggle{ID: OptionAssert, Words: p.assertion(), Value: onOff(p.assert), Values: action.OnOff()})
 	}
 	return out

@@ -77,6 +77,8 @@ func (f *facts) returns(v *victim) (comeback, string) {
 	switch {
 	case f.closing(v):
 		return never, "its namespace is being deleted"
+	case v.static():
+		return sameName, "static: its kubelet makes it again at once, from its file"
 	case o.kind == "":
 		return never, "no owner: gone for good"
 	case o.gone:

@@ -90,7 +90,7 @@ func TestDeploymentBehindAReplicaSetIsTheOwner(t *testing.T) {
 		b.pod("own-x", "n1", ofOwner("ReplicaSet", "own"))
 	}, func(b *bench) {
 		p := b.plan(NewDelete(), nil, refs("own-x")...)
-		if got := fmt.Sprint(p.Facts, p.Sections); p.Tier != 2 || !strings.Contains(got, "Deployment web 1/3") || !strings.Contains(got, "only ready replica of 3") {
+		if got := fmt.Sprint(p.Facts, p.Sections); p.Tier != 3 || !strings.Contains(got, "Deployment web 1/3") || !strings.Contains(got, "only ready replica of 3") {
 			t.Errorf("%s", sheetOf(p))
 		}
 	})

@@ -53,11 +53,42 @@ func (r *run) summary(steps []action.Step, count map[action.StepState]int) strin
 	case of == 1:
 		return worst
 	}
-	out := fmt.Sprintf("%s of %s gone in %s", text.Count(done), many(of, "pod"), took)
+	out := r.stripped()
+	if out != "" {
+		out += " in " + took
+	} else {
+		out = fmt.Sprintf("%s of %s gone in %s", text.Count(done), many(of, "pod"), took)
+	}
 	if worst != "" {
 		out += "; " + worst
 	}
 	return out
+}
+
+// stripped counts finalizers, where the plan leaves some: "149 finalizers removed; 150 pods still held by a.example/hold".
+// "" if all go, or none is meant.
+func (r *run) stripped() string {
+	removed, held := 0, 0
+	var by []string
+	for _, q := range r.pods {
+		rest := r.rest(q)
+		if q.step.State == action.StepDone || q.step.State == action.StepGone || !q.sent.IsZero() && q.step.State != action.StepUnknown {
+			removed += len(q.finalizers) - len(rest)
+		}
+		if len(rest) == 0 || r.off == nil {
+			continue
+		}
+		held++
+		for _, name := range rest {
+			if name = words(name); !slices.Contains(by, name) {
+				by = append(by, name)
+			}
+		}
+	}
+	if held == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s removed; %s still held by %s", many(removed, "finalizer"), many(held, "pod"), some(by, 2))
 }
 
 // worst says what is wrong with the step that matters most.
@@ -81,7 +112,7 @@ func (r *run) returning() bool {
 func (r *run) page(after map[*pod]*kube.Pod) []action.Section {
 	back := action.Section{Title: "in their place", Columns: []action.Column{{Title: "GONE"}, {Title: "NOW"}}}
 	still := action.Section{Title: "still there"}
-	well := 0
+	well, gone := 0, 0
 	for _, q := range r.pods {
 		switch q.step.State {
 		case action.StepGone:
@@ -89,7 +120,12 @@ func (r *run) page(after map[*pod]*kube.Pod) []action.Section {
 			if ok {
 				well++
 			}
-			back.Rows = append(back.Rows, row)
+			gone++
+			if group := r.crowd(q); len(group) < 2 {
+				back.Rows = append(back.Rows, row)
+			} else if group[0] == q {
+				back.Rows = append(back.Rows, readyOf(group, after))
+			}
 		case action.StepAccepted, action.StepUnknown:
 			still.Rows = append(still.Rows, line(kube.Warning, "%s: %s", q.ref.FullName(), q.step.Note))
 			for _, why := range q.step.Why {
@@ -101,14 +137,48 @@ func (r *run) page(after map[*pod]*kube.Pod) []action.Section {
 	if len(r.pods) == 1 {
 		back.Title = "in its place"
 	}
-	if n := len(back.Rows); n > 0 {
-		back.Note = fmt.Sprintf("%s of %s well", text.Count(well), text.Count(n))
+	if gone > 0 {
+		back.Note = fmt.Sprintf("%s of %s well", text.Count(well), text.Count(gone))
 	}
 	back.Rows = capped(back.Rows, "pods")
 	if len(still.Rows) > 3*listed {
 		still.Rows = append(still.Rows[:3*listed:3*listed], line(kube.Warning, "and more that are not listed: see the steps"))
 	}
 	return said(still, back)
+}
+
+// crowd are the gone pods of the maker of one whose replacements have other names: nobody can say which new pod is for
+// which of them.
+func (r *run) crowd(q *pod) []*pod {
+	if q.back != otherName {
+		return nil
+	}
+	var out []*pod
+	for _, o := range r.pods {
+		if o.step.State == action.StepGone && o.back == otherName && o.maker() == q.maker() {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// readyOf says how many of the pods that came in place of several are ready.
+func readyOf(group []*pod, after map[*pod]*kube.Pod) action.Row {
+	ready := 0
+	for _, q := range group {
+		if _, ok := q.replaced(after[q]); ok {
+			ready++
+		}
+	}
+	severity := kube.OK
+	if ready < len(group) {
+		severity = kube.Warning
+	}
+	q := group[0]
+	return action.Row{Severity: severity, Cells: []string{
+		fmt.Sprintf("%s of %s/%s (%s)", many(len(group), "pod"), words(q.ref.Namespace), q.owner.name, q.owner.kind),
+		fmt.Sprintf("%s of %s ready", text.Count(ready), text.Count(len(group))),
+	}}
 }
 
 // replaced says what is in the place of a pod that is gone. ok is false while there is something to wait for.
@@ -201,7 +271,7 @@ func (r *run) match(x *rows, after map[*pod]*kube.Pod) {
 		if q.step.State != action.StepGone || after[q] != nil || q.back == never {
 			continue
 		}
-		if i := slices.IndexFunc(byAge, func(row *kube.Pod) bool { return !taken[row.UID] && q.replacedBy(row) }); i >= 0 {
+		if i := slices.IndexFunc(byAge, func(row *kube.Pod) bool { return !taken[row.UID] && !r.before[row.UID] && q.replacedBy(row) }); i >= 0 {
 			after[q] = byAge[i]
 			taken[byAge[i].UID] = true
 		}

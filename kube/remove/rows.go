@@ -61,4 +61,13 @@ func (x *rows) load() (live bool) {
 	return s.State.Phase == kube.Live
 }
 
+// uids are those of all rows.
+func (x *rows) uids() map[string]bool {
+	out := map[string]bool{}
+	for uid := range x.byUID {
+		out[uid] = true
+	}
+	return out
+}
+
 func (x *rows) of(uid string) *kube.Pod { return x.byUID[uid] }

@@ -57,7 +57,7 @@ func remove(ctx context.Context, c *kube.Cluster, ref kube.Ref, force bool) (gon
 		case errors.Is(now, send.ErrReplaced):
 			return false, now
 		}
-	case send.NotSettled(err):
+	case send.NotSettled(err) && !send.Away(err):
 		_, err = send.Settle(ctx, sent, err, func(ctx context.Context) (bool, error) {
 			pod, err := get(ctx, c, ref)
 			return err == nil && pod.DeletionTimestamp != nil && (!force || grace(pod) == 0), err
@@ -88,7 +88,6 @@ func strip(ctx context.Context, c *kube.Cluster, ref kube.Ref, shown []string, o
 			patch = append(patch, operation{Op: "remove", Path: fmt.Sprintf("/metadata/finalizers/%d", i)})
 		}
 	}
-	rest := slices.DeleteFunc(slices.Clone(shown), func(f string) bool { return off[f] })
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return err
@@ -105,13 +104,15 @@ func strip(ctx context.Context, c *kube.Cluster, ref kube.Ref, shown []string, o
 			return nil
 		case errors.Is(now, send.ErrReplaced):
 			return now
+		case now == nil && !slices.ContainsFunc(pod.Finalizers, func(name string) bool { return off[name] }):
+			return nil // they went with a request before this one, or by themselves
 		case now == nil && !slices.Equal(pod.Finalizers, shown):
 			return errChanged
 		}
-	case send.NotSettled(err):
+	case send.NotSettled(err) && !send.Away(err):
 		_, err = send.Settle(ctx, sent, err, func(ctx context.Context) (bool, error) {
 			pod, err := get(ctx, c, ref)
-			return err == nil && slices.Equal(pod.Finalizers, rest), err
+			return err == nil && !slices.ContainsFunc(pod.Finalizers, func(name string) bool { return off[name] }), err
 		})
 		if err == nil || apierrors.IsNotFound(err) || errors.Is(err, send.ErrReplaced) {
 			return nil

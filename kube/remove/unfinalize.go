@@ -44,7 +44,7 @@ func planFinalizers(f *facts, t action.Target, o action.Options) (*action.Plan, 
 	out := &action.Plan{
 		Action: action.RemoveFinalizers, Target: t, Options: o, Made: f.now, Tier: action.Write, Watch: true,
 		Headline: p.headline(), Facts: p.headFacts(), Sections: p.sections(), Toggles: p.toggles(), Kubectl: p.kubectl(),
-		Gate: "remove finalizers of " + t.Name(), Foot: many(p.count(), "finalizer") + "; what they wait for is not done", Word: word(t, f.pods),
+		Gate: "remove finalizers of " + p.acted().Name(), Foot: many(p.count(), "finalizer") + "; what they wait for is not done", Word: word(t, f.pods),
 		Refusals: p.refusals(), Details: p.details(), Instead: p.instead(),
 	}
 	out.Work = newStrip(f, p.off)
@@ -68,14 +68,34 @@ func (p *stripping) count() int {
 func (p *stripping) whole() int {
 	n := 0
 	for _, v := range p.pods {
-		if len(p.chosenOf(v)) == len(v.Finalizers) {
+		if n := len(p.chosenOf(v)); n > 0 && n == len(v.Finalizers) {
 			n++
 		}
 	}
 	return n
 }
 
+// acted are the pods that lose a finalizer; all of them while none does.
+func (p *stripping) acted() action.Target {
+	out := action.Target{Context: p.target.Context}
+	for _, v := range p.pods {
+		if len(p.chosenOf(v)) > 0 {
+			out.Refs = append(out.Refs, v.ref)
+		}
+	}
+	if len(out.Refs) == 0 {
+		return p.target
+	}
+	return out
+}
+
 func (p *stripping) headline() string {
+	switch {
+	case len(p.names) == 0 && len(p.pods) == 1:
+		return p.target.Name() + " has no finalizers: nothing to do."
+	case len(p.names) == 0:
+		return "none of " + many(len(p.pods), "pod") + " has finalizers: nothing to do."
+	}
 	end := "it is gone then."
 	switch n := p.whole(); {
 	case n == 0 && len(p.pods) == 1:
@@ -83,7 +103,7 @@ func (p *stripping) headline() string {
 	case len(p.pods) > 1:
 		end = verb(n, "pod is gone then.", "pods are gone then.")
 	}
-	return fmt.Sprintf("%s of %s %s removed; %s", many(p.count(), "finalizer"), p.target.Name(), are(p.count()), end)
+	return fmt.Sprintf("%s of %s %s removed; %s", many(p.count(), "finalizer"), p.acted().Name(), are(p.count()), end)
 }
 
 func are(n int) string {
@@ -224,7 +244,8 @@ func (p *stripping) toggles() []action.Toggle {
 // kubectl is the nearest command. It knows neither UID nor test.
 func (p *stripping) kubectl() []string {
 	var out []string
-	for _, v := range p.pods[:min(len(p.pods), inCommands)] {
+	pods := slices.DeleteFunc(slices.Clone(p.pods), func(v *victim) bool { return len(p.chosenOf(v)) == 0 })
+	for _, v := range pods[:min(len(pods), inCommands)] {
 		rest := slices.DeleteFunc(slices.Clone(v.Finalizers), func(name string) bool { return p.off[name] })
 		value := "null"
 		if len(rest) > 0 {
@@ -233,7 +254,7 @@ func (p *stripping) kubectl() []string {
 		out = append(out, action.Kubectl(p.target.Context, "-n", v.Namespace, "patch", "pod", v.Name, "--type=merge",
 			"-p", `{"metadata":{"finalizers":`+value+`}}`))
 	}
-	if n := len(p.pods) - inCommands; n > 0 {
+	if n := len(pods) - inCommands; n > 0 {
 		out = append(out, "# and "+text.Count(n)+" more")
 	}
 	return out

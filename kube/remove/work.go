@@ -22,10 +22,10 @@ const (
 	most      = 10 // requests that are under way, readings too
 	beat      = time.Second / perSecond
 
-	tries     = 6 // of a request that the server sheds
 	patience  = time.Minute
 	short     = 5 * time.Second // after which what only finalizers keep is not waited for any more
 	lookEvery = 2 * time.Second
+	knowFor   = time.Second      // how long the first request waits for the rows, which say what was there before it
 	diagnosed = 10 * time.Second // between two looks at why a pod is late
 )
 
@@ -67,7 +67,11 @@ func newWork(f *facts, force bool) *work {
 func newStrip(f *facts, off map[string]bool) *work {
 	w := &work{off: off}
 	for _, v := range f.pods {
-		w.items = append(w.items, f.item(v))
+		it := f.item(v)
+		if !slices.ContainsFunc(v.Finalizers, func(name string) bool { return off[name] }) {
+			it.stays = "none of its finalizers is removed"
+		}
+		w.items = append(w.items, it)
 	}
 	return w
 }
@@ -91,8 +95,7 @@ type pod struct {
 	sent     time.Time // when it was asked to go, zero if it was not
 	busy     bool      // a request about it is under way
 	looked   time.Time // when it was last read
-	again    time.Time // when it may be asked again
-	tried    int
+	doubt    bool      // the last request for it was answered with 503: it may have been carried out
 	deadline time.Time // the end of its grace period
 	why      *Diagnosis
 	whyAt    time.Time
@@ -110,8 +113,12 @@ type run struct {
 	rows     *rows
 	answers  chan answer
 	flying   int
-	next     time.Time // when the next request may be sent
-	said     string    // how the whole stood when that was told last
+	asks     int             // of those, the ones that change something
+	next     time.Time       // when the next request may be sent
+	away     string          // why the server takes no requests, "" if it does
+	back     time.Time       // since when it does again
+	before   map[string]bool // UIDs of the pods that their makers had before anything was asked; nil if not known yet
+	said     string          // how the whole stood when that was told last
 }
 
 // answer is what came of a request about a pod.
@@ -179,14 +186,17 @@ func (r *run) over() bool {
 // begin sends the next request, if its time has come and nobody has paused the run.
 func (r *run) begin(ctx context.Context) {
 	now := time.Now()
+	if r.before == nil && now.Sub(r.began) < knowFor {
+		return
+	}
 	for _, q := range r.pods {
 		waits := q.step.State == action.StepWaits || q.step.State == action.StepRetrying
 		if waits && !q.busy && r.progress.Skipped(q.ref.UID) {
 			r.set(q, action.StepSkipped, "")
-		} else if waits && !q.busy && !now.Before(q.again) && r.flying < most && !now.Before(r.next) && !r.progress.Paused() {
+		} else if waits && !q.busy && r.free(now) {
 			r.next = later(r.next.Add(beat), now.Add(beat/2)) // what was late is not caught up with at once
 			r.set(q, action.StepAsking, r.asking())
-			q.tried++
+			r.asks++
 			r.fly(ctx, q, r.ask)
 		}
 	}
@@ -240,9 +250,16 @@ func (r *run) take(a answer) {
 
 // asked takes the answer to the one request that changes something.
 func (r *run) asked(q *pod, a answer) {
-	switch wait, shed := apierrors.SuggestsClientDelay(a.err); {
+	r.asks--
+	late := !a.unsent && send.Away(a.err)
+	if !a.unsent && !late {
+		r.release()
+	}
+	switch {
 	case a.unsent:
 		r.set(q, action.StepLeft, "")
+	case late:
+		r.retry(q, a.err)
 	case a.gone:
 		r.set(q, action.StepGone, "was gone already")
 	case a.err == nil && r.off != nil && len(r.rest(q)) > 0:
@@ -259,13 +276,6 @@ func (r *run) asked(q *pod, a answer) {
 		q.sent = time.Now()
 		r.set(q, action.StepUnknown, "no answer; it is not known whether it was done")
 		q.step.Why = []string{kube.Explain(a.err).Sentence, "Look at the pod before you do it again."}
-	case apierrors.IsTooManyRequests(a.err) && q.tried < tries:
-		if !shed {
-			wait = 1
-		}
-		q.again = time.Now().Add(time.Duration(max(wait, 1)) * time.Second)
-		r.set(q, action.StepRetrying, "the server sheds load (429)")
-		q.step.Until = q.again
 	default:
 		e := kube.Explain(a.err)
 		r.set(q, action.StepFailed, e.Sentence)
@@ -283,13 +293,19 @@ func (r *run) rest(q *pod) []string {
 // nothing. Without rows each is read every 2 s, or less often if there are many.
 func (r *run) look(ctx context.Context) {
 	live := r.rows.load()
+	if live && r.before == nil {
+		r.before = r.rows.uids()
+	}
 	now := time.Now()
 	going := slices.DeleteFunc(slices.Clone(r.pods), func(q *pod) bool {
 		return q.step.State != action.StepTerminating && q.step.State != action.StepStuck
 	})
 	pause := max(lookEvery, time.Duration(len(going))*beat)
 	for _, q := range going {
-		row := r.rows.of(q.ref.UID)
+		var row *kube.Pod // rows that are not live say nothing: the pod may have gone since
+		if live {
+			row = r.rows.of(q.ref.UID)
+		}
 		if live && row == nil && q.row != nil {
 			q.looked = time.Time{} // it has vanished
 		}
@@ -336,6 +352,11 @@ func (r *run) diagnose(ctx context.Context, q *pod) answer {
 
 // seen takes what a reading of a pod has found.
 func (r *run) seen(q *pod, a answer) {
+	if send.Away(a.err) {
+		r.hold(a.err)
+		return
+	}
+	r.release()
 	switch {
 	case apierrors.IsNotFound(a.err), errors.Is(a.err, send.ErrReplaced), errors.Is(a.err, errGone):
 		note := "gone"
@@ -362,11 +383,14 @@ func (r *run) seen(q *pod, a answer) {
 
 // judge says how a pod stands that was asked to go, and ends the wait for one that does not.
 func (r *run) judge(q *pod, now time.Time) {
-	late := min(now.Sub(q.deadline), now.Sub(q.sent))
+	late := min(now.Sub(q.deadline), now.Sub(q.sent), now.Sub(r.back))
 	graceful := !r.force && r.off == nil
 	switch {
 	case r.progress.Skipped(q.ref.UID):
 		r.set(q, action.StepAccepted, "not watched any more; it goes on")
+	case r.away != "": // how the pod stands is not known now
+	case q.deadline.IsZero() && now.Sub(q.sent) >= 2*patience:
+		r.set(q, action.StepAccepted, "accepted; it could not be read since")
 	case q.deadline.IsZero():
 	case !graceful && len(q.keepers) > 0 && late >= short:
 		r.set(q, action.StepAccepted, "still there: "+some(owned(q.keepers), 2))
@@ -416,12 +440,13 @@ func (q *pod) because() string {
 
 // abandon ends what has not come to its end when the run has.
 func (r *run) abandon(q *pod) {
-	switch q.step.State {
-	case action.StepWaits, action.StepRetrying, action.StepAsking:
+	switch state := q.step.State; {
+	case state == action.StepRetrying && q.doubt:
+		r.set(q, action.StepUnknown, "answered with 503; it is not known whether it was done")
+	case state == action.StepWaits, state == action.StepRetrying, state == action.StepAsking:
 		r.set(q, action.StepLeft, "")
-	case action.StepTerminating, action.StepStuck:
+	case state == action.StepTerminating, state == action.StepStuck:
 		r.set(q, action.StepAccepted, "accepted; not watched to its end")
-	default:
 	}
 }
 
@@ -441,7 +466,10 @@ func (r *run) say() {
 			ended++
 		}
 	}
-	note := fmt.Sprintf("%s of %s gone", text.Count(count[action.StepGone]), text.Count(len(r.pods)-count[action.StepStays]))
+	note := r.stripped()
+	if note == "" {
+		note = fmt.Sprintf("%s of %s gone", text.Count(count[action.StepGone]), text.Count(len(r.pods)-count[action.StepStays]))
+	}
 	if n := count[action.StepTerminating]; n > 0 {
 		note += fmt.Sprintf(", %d terminating", n)
 	}
@@ -451,6 +479,7 @@ func (r *run) say() {
 	if n := count[action.StepWaits] + count[action.StepRetrying]; n > 0 {
 		note += fmt.Sprintf(", %d not asked yet", n)
 	}
+	note += r.holding()
 	if note == r.said {
 		return
 	}

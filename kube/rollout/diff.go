@@ -30,11 +30,12 @@ func differences(from, to *corev1.PodTemplateSpec) []action.Row {
 	if changed := unlike(a, b); len(changed) > 0 {
 		out = append(out, line(kube.OK, "pod: other %s", some(changed, 6)))
 	}
-	for what, maps := range map[string][2]map[string]string{
-		"labels": {bare(from).Labels, bare(to).Labels}, "annotations": {from.Annotations, to.Annotations},
-	} {
-		if changed := names(maps[0], maps[1]); len(changed) > 0 {
-			out = append(out, line(kube.OK, "%s: %s", what, some(changed, 6)))
+	for _, notes := range []struct {
+		what     string
+		from, to map[string]string
+	}{{"labels", bare(from).Labels, bare(to).Labels}, {"annotations", from.Annotations, to.Annotations}} {
+		if changed := names(notes.from, notes.to); len(changed) > 0 {
+			out = append(out, line(kube.OK, "%s: %s", notes.what, some(changed, 6)))
 		}
 	}
 	slices.SortStableFunc(out, func(a, b action.Row) int { return int(b.Severity) - int(a.Severity) })
@@ -64,13 +65,13 @@ func container(from, to *corev1.Container) []action.Row {
 	var out []action.Row
 	name := words(to.Name)
 	if from.Image != to.Image {
-		out = append(out, line(kube.Notice, "%s: image %s, now %s", name, words(to.Image), words(from.Image)))
+		out = append(out, line(kube.Notice, "%s: image %s -> %s", name, words(from.Image), words(to.Image)))
 	}
 	if changed := environment(from.Env, to.Env); len(changed) > 0 {
 		out = append(out, line(kube.OK, "%s: environment %s (values are not shown)", name, some(changed, 6)))
 	}
 	if !equality.Semantic.DeepEqual(from.Resources, to.Resources) {
-		out = append(out, line(kube.OK, "%s: resources %s, now %s", name, resources(to), resources(from)))
+		out = append(out, line(kube.OK, "%s: resources %s -> %s", name, resources(from), resources(to)))
 	}
 	a, b := fields(from), fields(to)
 	for _, told := range []string{"image", "env", "resources"} {
@@ -117,7 +118,8 @@ func names(from, to map[string]string) []string {
 }
 
 func resources(c *corev1.Container) string {
-	return fmt.Sprintf("%s/%s, limits %s/%s", c.Resources.Requests.Cpu(), c.Resources.Requests.Memory(), c.Resources.Limits.Cpu(), c.Resources.Limits.Memory())
+	r := &c.Resources
+	return fmt.Sprintf("%s/%s, limits %s/%s", r.Requests.Cpu(), r.Requests.Memory(), r.Limits.Cpu(), r.Limits.Memory())
 }
 
 // fields are those of an object as JSON has them.

@@ -43,7 +43,8 @@ func onBench(t *testing.T, test func(b *bench)) {
 
 func meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
-		Namespace: "shop", Name: name, UID: types.UID("uid-" + name), Generation: 1, CreationTimestamp: metav1.NewTime(time.Now().Add(-3 * time.Hour)),
+		Namespace: "shop", Name: name, UID: types.UID("uid-" + name), Generation: 1,
+		CreationTimestamp: metav1.NewTime(time.Now().Add(-3 * time.Hour)),
 	}
 }
 
@@ -60,8 +61,10 @@ func selector(app string) *metav1.LabelSelector {
 
 // deployment puts a Deployment that is well, once it has been changed.
 func (b *bench) deployment(name string, replicas int32, change ...func(*appsv1.Deployment)) *appsv1.Deployment {
-	d := &appsv1.Deployment{ObjectMeta: meta(name), Spec: appsv1.DeploymentSpec{Replicas: &replicas, Selector: selector(name), Template: template(name, name+":2")}}
-	d.Status = appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: replicas, UpdatedReplicas: replicas, AvailableReplicas: replicas, ReadyReplicas: replicas}
+	d := &appsv1.Deployment{ObjectMeta: meta(name), Spec: appsv1.DeploymentSpec{Replicas: &replicas, Selector: selector(name),
+		Template: template(name, name+":2")}}
+	d.Status = appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: replicas, UpdatedReplicas: replicas,
+		AvailableReplicas: replicas, ReadyReplicas: replicas}
 	for _, c := range change {
 		c(d)
 	}
@@ -71,9 +74,11 @@ func (b *bench) deployment(name string, replicas int32, change ...func(*appsv1.D
 
 // statefulSet puts one of the name x that is well, once it has been changed.
 func (b *bench) statefulSet(replicas int32, change ...func(*appsv1.StatefulSet)) {
-	s := &appsv1.StatefulSet{ObjectMeta: meta("x"), Spec: appsv1.StatefulSetSpec{Replicas: &replicas, Selector: selector("x"), Template: template("x", "x:2")}}
+	s := &appsv1.StatefulSet{ObjectMeta: meta("x"), Spec: appsv1.StatefulSetSpec{Replicas: &replicas, Selector: selector("x"),
+		Template: template("x", "x:2")}}
 	s.Status = appsv1.StatefulSetStatus{
-		ObservedGeneration: 1, Replicas: replicas, UpdatedReplicas: replicas, ReadyReplicas: replicas, CurrentRevision: "a", UpdateRevision: "a",
+		ObservedGeneration: 1, Replicas: replicas, UpdatedReplicas: replicas, ReadyReplicas: replicas, CurrentRevision: "a",
+		UpdateRevision: "a",
 	}
 	for _, c := range change {
 		c(s)
@@ -82,8 +87,10 @@ func (b *bench) statefulSet(replicas int32, change ...func(*appsv1.StatefulSet))
 }
 
 func (b *bench) daemonSet(name string, nodes int32, change ...func(*appsv1.DaemonSet)) {
-	s := &appsv1.DaemonSet{ObjectMeta: meta(name), Spec: appsv1.DaemonSetSpec{Selector: selector(name), Template: template(name, name+":2")}}
-	s.Status = appsv1.DaemonSetStatus{ObservedGeneration: 1, DesiredNumberScheduled: nodes, UpdatedNumberScheduled: nodes, NumberAvailable: nodes}
+	s := &appsv1.DaemonSet{ObjectMeta: meta(name), Spec: appsv1.DaemonSetSpec{Selector: selector(name),
+		Template: template(name, name+":2")}}
+	s.Status = appsv1.DaemonSetStatus{ObservedGeneration: 1, DesiredNumberScheduled: nodes, UpdatedNumberScheduled: nodes,
+		NumberAvailable: nodes}
 	for _, c := range change {
 		c(s)
 	}
@@ -129,8 +136,8 @@ func (b *bench) replicaSet(d *appsv1.Deployment, number int, t corev1.PodTemplat
 	b.Put(rs)
 }
 
-// revision adds what a set was before, as its controller keeps it.
-func (b *bench) revision(kind, name string, number int64, t corev1.PodTemplateSpec) {
+// revision adds what the set x was before, as its controller keeps it.
+func (b *bench) revision(kind string, number int64, t corev1.PodTemplateSpec) {
 	raw := map[string]any{}
 	encoded, err := json.Marshal(t)
 	if err == nil {
@@ -141,9 +148,9 @@ func (b *bench) revision(kind, name string, number int64, t corev1.PodTemplateSp
 	if err != nil || failed != nil {
 		b.t.Fatal(err, failed)
 	}
-	r := appsv1.ControllerRevision{ObjectMeta: meta(fmt.Sprintf("%s-%d", name, number)), Revision: number, Data: runtime.RawExtension{Raw: data}}
+	r := appsv1.ControllerRevision{ObjectMeta: meta(fmt.Sprintf("x-%d", number)), Revision: number, Data: runtime.RawExtension{Raw: data}}
 	yes := true
-	r.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: name, UID: types.UID("uid-" + name), Controller: &yes}}
+	r.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: "x", UID: "uid-x", Controller: &yes}}
 	b.Revisions = append(b.Revisions, r)
 }
 
@@ -155,7 +162,8 @@ func target(refs ...kube.Ref) action.Target { return action.Target{Context: "pro
 
 // kinds are the actions, by their IDs.
 var kinds = map[action.ID]action.Kind{
-	action.Restart: rollout.NewRestart(), action.RollBack: rollout.NewRollBack(), action.Pause: rollout.NewPause(true), action.Resume: rollout.NewPause(false),
+	action.Restart: rollout.NewRestart(), action.RollBack: rollout.NewRollBack(), action.Pause: rollout.NewPause(true),
+	action.Resume: rollout.NewPause(false),
 }
 
 func (b *bench) plan(id action.ID, o action.Options, refs ...kube.Ref) *action.Plan {

@@ -98,8 +98,9 @@ func patch(kind kube.Kinds) []action.Need {
 		return []action.Need{{Verb: "patch", Group: "apps", Resource: "daemonsets", Scoped: true}}
 	case kube.CronJobs:
 		return []action.Need{{Verb: "patch", Group: "batch", Resource: "cronjobs", Scoped: true}}
+	default:
+		return nil
 	}
-	return nil
 }
 
 // rolling are the kinds that have rollouts.
@@ -181,6 +182,17 @@ func (w *workload) wants() int32 {
 	return 0
 }
 
+// replaces is how many of its pods a new template has replaced.
+func (w *workload) replaces() int32 {
+	if w.pace().manual {
+		return 0
+	}
+	if set, is := w.object.(*appsv1.StatefulSet); is {
+		return due(set)
+	}
+	return w.wants()
+}
+
 func orOne(n *int32) int32 {
 	if n == nil {
 		return 1
@@ -219,11 +231,11 @@ func get(ctx context.Context, c *kube.Cluster, ref kube.Ref) (metav1.Object, err
 	err := send.Once(client.Get().Namespace(ref.Namespace).Resource(name).Name(ref.Name)).Do(ctx).Into(object.(runtime.Object))
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, fmt.Errorf("%s %w", words(ref.FullName()), errGone)
+		return nil, fmt.Errorf("%s %s %w", ref.Kind.Kind(), words(ref.FullName()), errGone)
 	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", words(ref.FullName()), err)
 	case string(object.GetUID()) != ref.UID:
-		return nil, fmt.Errorf("%s %w; nothing was done", words(ref.FullName()), send.ErrReplaced)
+		return nil, fmt.Errorf("%s %s %w; nothing was done", ref.Kind.Kind(), words(ref.FullName()), send.ErrReplaced)
 	}
 	return object, nil
 }

@@ -98,10 +98,22 @@ func (w *workload) statefulPace(s *appsv1.StatefulSet) pace {
 			p.words += fmt.Sprintf("; ordinals below %d stay as they are (partition)", *r.Partition)
 		}
 	}
-	if n == 1 {
+	if n == 1 && due(s) == 1 {
 		p.outage, p.hard = w.name()+" is down while its only pod is replaced", w.oneWriter
 	}
 	return p
+}
+
+// due is how many pods of a StatefulSet its strategy replaces: those whose ordinals are not below the partition.
+func due(s *appsv1.StatefulSet) int32 {
+	n, start := orOne(s.Spec.Replicas), int32(0)
+	if s.Spec.Ordinals != nil {
+		start = s.Spec.Ordinals.Start
+	}
+	if r := s.Spec.UpdateStrategy.RollingUpdate; r != nil && r.Partition != nil {
+		return max(0, n-max(0, *r.Partition-start))
+	}
+	return n
 }
 
 func daemonPace(d *appsv1.DaemonSet) pace {
@@ -157,16 +169,37 @@ func deploymentStands(d *appsv1.Deployment) stands {
 		return unseen
 	}
 	s := stands{note: fmt.Sprintf("%d of %d updated, %d available", st.UpdatedReplicas, n, st.AvailableReplicas)}
-	for _, c := range st.Conditions {
-		if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" {
-			s.stuck = "no progress within its deadline: " + words(c.Message)
-		}
+	if c := progressing(d); c != nil && c.Reason == timedOut {
+		s.stuck = "no progress within its deadline: " + words(c.Message)
 	}
 	if old := st.Replicas - st.UpdatedReplicas; old > 0 {
 		s.note += fmt.Sprintf(", %d old", old)
 	}
-	s.done = s.stuck == "" && st.UpdatedReplicas >= n && st.Replicas <= st.UpdatedReplicas && st.AvailableReplicas >= st.UpdatedReplicas
+	s.done = st.UpdatedReplicas >= n && st.Replicas <= st.UpdatedReplicas && st.AvailableReplicas >= st.UpdatedReplicas
 	return s
+}
+
+// timedOut is the reason of a Deployment that has not come on within its progressDeadlineSeconds (TimedOutReason of
+// pkg/controller/deployment/util).
+const timedOut = "ProgressDeadlineExceeded"
+
+func progressing(d *appsv1.Deployment) *appsv1.DeploymentCondition {
+	for i := range d.Status.Conditions {
+		if d.Status.Conditions[i].Type == appsv1.DeploymentProgressing {
+			return &d.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// givenUp is since when the controller of a Deployment says that it does not come on, nil if it does not say so.
+func givenUp(o metav1.Object) *metav1.Time {
+	if d, is := o.(*appsv1.Deployment); is {
+		if c := progressing(d); c != nil && c.Reason == timedOut {
+			return &c.LastUpdateTime
+		}
+	}
+	return nil
 }
 
 func statefulStands(x *appsv1.StatefulSet) stands {
@@ -179,7 +212,7 @@ func statefulStands(x *appsv1.StatefulSet) stands {
 	}
 	s := stands{note: fmt.Sprintf("%d of %d updated, %d ready", st.UpdatedReplicas, n, st.ReadyReplicas)}
 	if r := x.Spec.UpdateStrategy.RollingUpdate; r != nil && r.Partition != nil && *r.Partition > 0 {
-		s.done = st.ReadyReplicas >= n && st.UpdatedReplicas >= n-*r.Partition
+		s.done = st.ReadyReplicas >= n && st.UpdatedReplicas >= due(x)
 		return s
 	}
 	s.done = st.ReadyReplicas >= n && st.UpdatedReplicas >= n && st.UpdateRevision == st.CurrentRevision

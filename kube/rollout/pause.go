@@ -1,9 +1,11 @@
 package rollout
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -31,9 +33,8 @@ func (s *sheet) pause(on bool) *action.Plan {
 		}
 	}
 	name, back := words(s.target.Name()), map[bool]string{true: "resume", false: "pause"}[on]
-	done := map[bool]string{true: "paused", false: "running"}[on]
 	if change == 0 && len(s.refusals) == 0 {
-		p.Headline, p.Refusals = fmt.Sprintf("%s: already %s.", name, done), []string{"there is nothing to do"}
+		p.Headline, p.Refusals = s.already(name, on), []string{"there is nothing to do"}
 		return p
 	}
 	p.Headline = s.holds(name, on)
@@ -48,6 +49,32 @@ func (s *sheet) pause(on bool) *action.Plan {
 	}
 	p.Work = s.work(nil)
 	return p
+}
+
+// already says that all are as they are to be.
+func (s *sheet) already(name string, on bool) string {
+	is, state := "is", heldWord(s.workloads[0].ref.Kind)
+	if len(s.workloads) > 1 {
+		is = "are"
+	}
+	for _, w := range s.workloads {
+		if heldWord(w.ref.Kind) != state {
+			state = "paused or suspended"
+			break
+		}
+	}
+	if on {
+		return fmt.Sprintf("%s %s %s already.", name, is, state)
+	}
+	return fmt.Sprintf("%s %s not %s.", name, is, state)
+}
+
+// heldWord is how the API calls it.
+func heldWord(k kube.Kinds) string {
+	if k == kube.CronJobs {
+		return "suspended"
+	}
+	return "paused"
 }
 
 // holds says what pausing or resuming does, in one sentence.
@@ -83,7 +110,8 @@ func (w *workload) meaning(s *sheet, on bool) []action.Row {
 
 func (w *workload) deploymentMeaning(d *appsv1.Deployment, on bool) []action.Row {
 	if on {
-		out := []action.Row{line(kube.OK, "%s: pods that end are still made again; restart and roll back are refused while it is paused", w.name())}
+		out := []action.Row{line(kube.OK,
+			"%s: pods that end are still made again; restart and roll back are refused while it is paused", w.name())}
 		if st := standing(d); !st.done {
 			out = append(out, line(kube.Warning, "%s: its rollout stops where it is: %s", w.name(), st.note))
 		}
@@ -114,21 +142,53 @@ func (w *workload) suspended(c *batchv1.CronJob, s *sheet) []action.Row {
 // v1.36): the newest one starts at once, unless it is older than the deadline, or the concurrency policy is against it.
 func (w *workload) missed(c *batchv1.CronJob, s *sheet) []action.Row {
 	out := []action.Row{line(kube.OK, "%s: schedule %s; last run %s", w.name(), schedule(c), lastRun(c, s))}
-	begin := "of the runs that it has missed since then, the newest one starts at once"
+	since := "since it was suspended"
+	if at := suspendedAt(c); !at.IsZero() {
+		since += " (" + clock(s.now, at) + ")"
+	}
+	begin := "if a run was missed " + since + ", the newest one starts at once"
 	if d := c.Spec.StartingDeadlineSeconds; d != nil {
-		begin = fmt.Sprintf("a run that it has missed in the last %d s starts at once; older ones are lost (startingDeadlineSeconds)", *d)
+		begin = fmt.Sprintf("if a run was missed %s and in the last %d s, the newest one starts at once; older ones are lost "+
+			"(startingDeadlineSeconds)", since, *d)
 	}
 	out = append(out, line(kube.Notice, "%s: %s", w.name(), begin))
 	if n := len(c.Status.Active); n > 0 {
 		switch c.Spec.ConcurrencyPolicy {
 		case batchv1.ForbidConcurrent:
-			out = append(out, line(kube.Notice, "%s: %s: no other starts before the end (Forbid)", w.name(), text.Plural(n, "Job runs", "Jobs run")))
+			out = append(out, line(kube.Notice, "%s: %s: no other starts before the end (Forbid)",
+				w.name(), text.Plural(n, "Job runs", "Jobs run")))
 		case batchv1.ReplaceConcurrent:
-			out = append(out, line(kube.Warning, "%s: %s: the next run ends it (Replace)", w.name(), text.Plural(n, "Job runs", "Jobs run")))
+			out = append(out, line(kube.Warning, "%s: %s: the next run ends it (Replace)",
+				w.name(), text.Plural(n, "Job runs", "Jobs run")))
 		case batchv1.AllowConcurrent:
 		}
 	}
 	return out
+}
+
+// suspendedAt is when a CronJob was suspended; zero if nobody knows. The server notes when a manager of fields has last
+// changed any of its own (ManagedFieldsEntry.Time): that is the moment if suspend is its only one.
+func suspendedAt(c *batchv1.CronJob) time.Time {
+	for _, m := range c.ManagedFields {
+		if m.FieldsV1 == nil || m.Time == nil || m.Subresource != "" {
+			continue
+		}
+		owned := map[string]map[string]json.RawMessage{}
+		err := json.Unmarshal(m.FieldsV1.Raw, &owned)
+		if _, its := owned["f:spec"]["f:suspend"]; err == nil && its && len(owned) == 1 && len(owned["f:spec"]) == 1 {
+			return m.Time.Time
+		}
+	}
+	return time.Time{}
+}
+
+// clock is a moment as a clock shows it, with its day if that is another one.
+func clock(now, at time.Time) string {
+	at = at.In(now.Location())
+	if now.Format(time.DateOnly) == at.Format(time.DateOnly) {
+		return at.Format(time.TimeOnly)
+	}
+	return at.Format(time.DateTime)
 }
 
 func schedule(c *batchv1.CronJob) string {
@@ -149,7 +209,8 @@ func lastRun(c *batchv1.CronJob, s *sheet) string {
 // holding is kubectl's command: it has none of its own for CronJobs.
 func (s *sheet) holding(w *workload, on bool) string {
 	if w.ref.Kind == kube.CronJobs {
-		return action.Kubectl(s.target.Context, "-n", w.ref.Namespace, "patch", "cronjob", w.ref.Name, "-p", fmt.Sprintf(`{"spec":{"suspend":%t}}`, on))
+		return action.Kubectl(s.target.Context, "-n", w.ref.Namespace, "patch", "cronjob", w.ref.Name,
+			"-p", fmt.Sprintf(`{"spec":{"suspend":%t}}`, on))
 	}
-	return s.kubectl(w, strings.ToLower(map[bool]string{true: "pause", false: "resume"}[on]))
+	return s.kubectl(w, map[bool]string{true: "pause", false: "resume"}[on])
 }

@@ -55,17 +55,20 @@ func TestRestartSaysInWhichOrderAndWhatServesMeanwhile(t *testing.T) {
 		{"single without surge", func(b *bench) { b.deployment("x", 1, rolls(0, 1)) }, kube.Deployments, action.Read,
 			[]string{"shop/x is down while its only pod is replaced"}, nil},
 		{"single without surge, with a volume", func(b *bench) {
-			b.Put(&corev1.PersistentVolumeClaim{ObjectMeta: meta("data"), Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}}})
+			b.Put(&corev1.PersistentVolumeClaim{ObjectMeta: meta("data"),
+				Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}}})
 			b.deployment("x", 1, rolls(0, 1), withClaim)
 		}, kube.Deployments, action.Write, []string{"shop/x is down while its only pod is replaced", "why this is tier 3"}, nil},
 		{"surge with a volume", func(b *bench) {
-			b.Put(&corev1.PersistentVolumeClaim{ObjectMeta: meta("data"), Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}}})
+			b.Put(&corev1.PersistentVolumeClaim{ObjectMeta: meta("data"),
+				Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}}})
 			b.deployment("x", 2, rolls(1, 0), withClaim)
 		}, kube.Deployments, action.Read, []string{"waits for ever for the old one"}, []string{"outage"}},
 		{"recreate", func(b *bench) {
 			b.deployment("x", 2, func(d *appsv1.Deployment) { d.Spec.Strategy.Type = appsv1.RecreateDeploymentStrategyType })
 		}, kube.Deployments, action.Write, []string{"all 2 pods end first", "shop/x is down from the end of its last pod"}, nil},
-		{"none", func(b *bench) { b.deployment("x", 0) }, kube.Deployments, action.Read, []string{"no pod is replaced"}, []string{"outage"}},
+		{"none", func(b *bench) { b.deployment("x", 0) }, kube.Deployments, action.Read, []string{"no pod is replaced"},
+			[]string{"outage"}},
 		{"stateful", func(b *bench) { b.statefulSet(3) }, kube.StatefulSets, action.Read,
 			[]string{"one pod at a time, the highest ordinal first"}, []string{"outage"}},
 		{"stateful, partition", func(b *bench) {
@@ -76,10 +79,13 @@ func TestRestartSaysInWhichOrderAndWhatServesMeanwhile(t *testing.T) {
 		}, kube.StatefulSets, action.Read, []string{"ordinals below 2 stay as they are (partition)"}, nil},
 		{"stateful, by hand", func(b *bench) {
 			b.statefulSet(3, func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy.Type = appsv1.OnDeleteStatefulSetStrategyType })
-		}, kube.StatefulSets, action.Read, []string{"its template gets another annotation. OnDelete: nothing happens until its pods are deleted."}, []string{"outage"}},
+		}, kube.StatefulSets, action.Read, []string{
+			"its template gets another annotation. OnDelete: nothing happens until its pods are deleted."}, []string{"outage"}},
 		{"stateful, single with a volume", func(b *bench) {
 			b.statefulSet(1, func(s *appsv1.StatefulSet) {
-				s.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}}}}
+				s.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{Spec: corev1.PersistentVolumeClaimSpec{
+					AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+				}}}
 			})
 		}, kube.StatefulSets, action.Write, []string{"shop/x is down while its only pod is replaced"}, nil},
 		{"stateful with a pod that is ill", func(b *bench) {
@@ -87,7 +93,8 @@ func TestRestartSaysInWhichOrderAndWhatServesMeanwhile(t *testing.T) {
 			b.pod("x", "x-0", false)
 			b.pod("x", "x-1", true)
 		}, kube.StatefulSets, action.Read, []string{"shop/x waits for x-0", "shop/x-0: CrashLoopBackOff", "1 of 2 ready"}, nil},
-		{"daemons", func(b *bench) { b.daemonSet("x", 20) }, kube.DaemonSets, action.Read, []string{"on up to 1 of 20 nodes at a time, the old pod first"}, nil},
+		{"daemons", func(b *bench) { b.daemonSet("x", 20) }, kube.DaemonSets, action.Read,
+			[]string{"on up to 1 of 20 nodes at a time, the old pod first"}, nil},
 		{"daemons, half", func(b *bench) {
 			b.daemonSet("x", 5, func(d *appsv1.DaemonSet) {
 				d.Spec.UpdateStrategy.RollingUpdate = &appsv1.RollingUpdateDaemonSet{MaxUnavailable: percent("50%")}
@@ -130,7 +137,8 @@ func TestWhatHasNoRolloutAndWhatIsPausedIsRefusedByName(t *testing.T) {
 		b.deployment("web", 3, func(d *appsv1.Deployment) { d.Spec.Paused = true })
 		b.deployment("well", 3)
 		p := b.plan(action.Restart, nil, ref(kube.Deployments, "well"), ref(kube.CronJobs, "nightly"), ref(kube.Deployments, "web"))
-		want := []string{"shop/nightly is a CronJob: there is no restart of it; take it out", "shop/web is paused: nothing would be replaced; resume it first"}
+		want := []string{"shop/nightly is a CronJob: there is no restart of it; take it out",
+			"shop/web is paused: nothing would be replaced; resume it first"}
 		if strings.Join(p.Refusals, "|") != strings.Join(want, "|") {
 			t.Errorf("refused with %q", p.Refusals)
 		}
@@ -149,8 +157,11 @@ func TestThereIsNoPlanForAnObjectThatIsNotTheOneThatWasMeant(t *testing.T) {
 				t.Errorf("%s: replaced: %v", id, err)
 			}
 			_, err := k.Plan(b.t.Context(), b.cluster, target(ref(kube.Deployments, "gone")), nil)
-			if err == nil || err.Error() != "shop/gone does not exist any more; nothing was done" {
+			if err == nil || err.Error() != "Deployment shop/gone does not exist any more; nothing was done" {
 				t.Errorf("%s: gone: %v", id, err)
+			}
+			if said := kube.Explain(err).Sentence; !strings.HasPrefix(said, "Deployment shop/gone ") {
+				t.Errorf("%s: the name is not written as it is: %q", id, said)
 			}
 		}
 	})
@@ -170,11 +181,13 @@ func TestPodsThatMayNotBeReadAreNamedAndThePlanGoesOn(t *testing.T) {
 func TestRollBackOffersTheRevisionsAndSaysWhatChangesWithoutValues(t *testing.T) {
 	onBench(t, func(b *bench) {
 		now := template("web", "web:3")
-		now.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: "open sesame"}, {Name: "SAME", Value: "1"}, {Name: "CHANGED", Value: "2"}}
+		now.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: "open sesame"}, {Name: "SAME", Value: "1"},
+			{Name: "CHANGED", Value: "2"}}
 		now.Spec.Containers[0].Command = []string{"serve"}
 		d := b.deployment("web", 3, func(d *appsv1.Deployment) { d.Spec.Template = now })
 		first, second := template("web", "web:1"), template("web", "web:2")
-		second.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "SAME", Value: "1"}, {Name: "CHANGED", Value: "1"}, {Name: "TOKEN", Value: "abracadabra"}}
+		second.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "SAME", Value: "1"}, {Name: "CHANGED", Value: "1"},
+			{Name: "TOKEN", Value: "abracadabra"}}
 		second.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")}
 		second.Spec.HostNetwork = true
 		second.Spec.Containers = append(second.Spec.Containers, corev1.Container{Name: "proxy", Image: "proxy:1"})
@@ -190,11 +203,11 @@ order: up to 1 new pod at a time, an old one ends when a new one is Ready
 now: 0 of 3 ready
 but: disruption budgets do not limit a rollout
 undo: roll back again: the present revision is kept
--- shop/web: what changes (revision 7 to 2)
-app: image web:2, now web:3
+-- shop/web: what changes (now -> then) (revision 7 -> 2)
+app: image web:3 -> web:2
 + container proxy, image proxy:1
 app: environment ~CHANGED, +TOKEN, -PASSWORD (values are not shown)
-app: resources 2/0, limits 0/0, now 0/0, limits 0/0
+app: resources 0/0, limits 0/0 -> 2/0, limits 0/0
 app: other command
 pod: other hostNetwork
 `
@@ -203,16 +216,65 @@ pod: other hostNetwork
 		}
 		choices := p.Toggles[0]
 		if strings.Join(choices.Values, " ") != "2 1" || choices.Value != "2" || choices.Choices[0].Words != "revision 2, made 3h ago" ||
-			strings.Join(choices.Choices[0].Lines, "|") != "web:2, proxy:1|kubectl set image web" {
+			strings.Join(choices.Choices[0].Lines, "|") != "web:2, proxy:1|change-cause: kubectl set image web" {
 			t.Errorf("choices: %+v", choices)
 		}
 		p = b.plan(action.RollBack, action.Options{rollout.OptionRevision: "1"}, ref(kube.Deployments, "web"))
-		if !strings.Contains(p.Headline, "revision 1") || p.Kubectl[0] != "kubectl --context prod -n shop rollout undo deployment/web --to-revision=1" {
+		if !strings.Contains(p.Headline, "revision 1") ||
+			p.Kubectl[0] != "kubectl --context prod -n shop rollout undo deployment/web --to-revision=1" {
 			t.Errorf("%s %q", p.Headline, p.Kubectl)
 		}
 		p = b.plan(action.RollBack, action.Options{rollout.OptionRevision: "7"}, ref(kube.Deployments, "web"))
 		if len(p.Refusals) != 1 || !strings.Contains(p.Refusals[0], "has no other revision 7") {
 			t.Errorf("the present revision is refused with %q", p.Refusals)
+		}
+	})
+}
+
+func TestSheetOfWhatIsAsItIsToBeSaysHowItIs(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.deployment("web", 1)
+		b.deployment("held", 1, func(d *appsv1.Deployment) { d.Spec.Paused = true })
+		b.cronJob("backup")
+		b.cronJob("off", func(c *batchv1.CronJob) { c.Spec.Suspend = new(true) })
+		web, backup := ref(kube.Deployments, "web"), ref(kube.CronJobs, "backup")
+		for _, c := range []struct {
+			id   action.ID
+			refs []kube.Ref
+			want string
+		}{
+			{action.Resume, []kube.Ref{web}, "shop/web is not paused."},
+			{action.Resume, []kube.Ref{backup}, "shop/backup is not suspended."},
+			{action.Resume, []kube.Ref{web, backup}, "shop/web and 1 more are not paused or suspended."},
+			{action.Pause, []kube.Ref{ref(kube.Deployments, "held")}, "shop/held is paused already."},
+			{action.Pause, []kube.Ref{ref(kube.CronJobs, "off")}, "shop/off is suspended already."},
+		} {
+			if p := b.plan(c.id, nil, c.refs...); p.Headline != c.want || len(p.Refusals) != 1 || p.Work != nil {
+				t.Errorf("%s: %q, refused with %q; want %q", c.id, p.Headline, p.Refusals, c.want)
+			}
+		}
+	})
+}
+
+func TestSheetOfWhatIsPausedOffersToResumeItAndPromisesNoPods(t *testing.T) {
+	onBench(t, func(b *bench) {
+		held := func(d *appsv1.Deployment) { d.Spec.Paused = true }
+		d := b.deployment("held", 3, held)
+		b.replicaSet(d, 1, template("held", "held:1"), "")
+		b.deployment("well", 3)
+		for _, id := range []action.ID{action.Restart, action.RollBack} {
+			p := b.plan(id, nil, ref(kube.Deployments, "held"))
+			if p.Headline != "shop/held is paused: no pod is replaced before it is resumed." {
+				t.Errorf("%s: %s", id, p.Headline)
+			}
+			p = b.plan(id, nil, ref(kube.Deployments, "well"), ref(kube.Deployments, "held"))
+			if len(p.Instead) != 1 || p.Instead[0].Action != action.Resume || len(p.Instead[0].Target.Refs) != 1 ||
+				p.Instead[0].Target.Refs[0].Name != "held" {
+				t.Errorf("%s offers %+v", id, p.Instead)
+			}
+		}
+		if p := b.plan(action.Restart, nil, ref(kube.Deployments, "well")); len(p.Instead) > 0 {
+			t.Errorf("what is not paused is offered %+v", p.Instead)
 		}
 	})
 }
@@ -225,12 +287,28 @@ func TestRollBackIsRefusedWithoutAHistoryAndWhilePaused(t *testing.T) {
 		if len(p.Refusals) != 1 || p.Refusals[0] != "shop/new has no earlier revision: nothing to roll back to" {
 			t.Errorf("refused with %q", p.Refusals)
 		}
+		if got := text(p); strings.Contains(got, "replaced") ||
+			p.Headline != "shop/new stays as it is: there is no such revision to go back to." {
+			t.Errorf("the sheet says:\n%s", got)
+		}
 		d = b.deployment("held", 1, func(d *appsv1.Deployment) { d.Spec.Paused = true })
 		b.replicaSet(d, 1, template("held", "held:1"), "")
-		if p = b.plan(action.RollBack, nil, ref(kube.Deployments, "held")); len(p.Refusals) != 1 || !strings.Contains(p.Refusals[0], "is paused") {
+		if p = b.plan(action.RollBack, nil, ref(kube.Deployments, "held")); len(p.Refusals) != 1 ||
+			!strings.Contains(p.Refusals[0], "is paused") {
 			t.Errorf("refused with %q", p.Refusals)
 		}
 	})
+}
+
+// suspendedBy is what the server notes of who has suspended a CronJob, and when.
+func suspendedBy(fields string, ago time.Duration) func(*batchv1.CronJob) {
+	return func(c *batchv1.CronJob) {
+		at := metav1.NewTime(time.Now().Add(-ago))
+		c.ManagedFields = []metav1.ManagedFieldsEntry{
+			{Manager: "status", Subresource: "status", Time: &at, FieldsV1: metav1.NewFieldsV1(fields)},
+			{Manager: "ktriage", Operation: metav1.ManagedFieldsOperationUpdate, Time: &at, FieldsV1: metav1.NewFieldsV1(fields)},
+		}
+	}
 }
 
 func TestResumeOfACronJobSaysWhatBecomesOfMissedRuns(t *testing.T) {
@@ -243,8 +321,15 @@ func TestResumeOfACronJobSaysWhatBecomesOfMissedRuns(t *testing.T) {
 		{"no deadline", func(c *batchv1.CronJob) {
 			c.Status.LastScheduleTime = &metav1.Time{Time: time.Now().Add(-2 * time.Hour)}
 		},
-			"note: schedule 0 3 * * *; last run 120m ago\nnote: of the runs that it has missed since then, the newest one starts at once"},
-		{"deadline", func(c *batchv1.CronJob) { c.Spec.StartingDeadlineSeconds = &limit }, "missed in the last 200 s starts at once; older ones are lost"},
+			"note: schedule 0 3 * * *; last run 120m ago\nnote: if a run was missed since it was suspended, the newest one starts at once"},
+		{"suspended at a known time", suspendedBy(`{"f:spec":{"f:suspend":{}}}`, 0),
+			"if a run was missed since it was suspended (00:00:00), the newest one starts at once"},
+		{"suspended on another day", suspendedBy(`{"f:spec":{"f:suspend":{}}}`, 24*time.Hour),
+			"suspended (1999-12-31 00:00:00), the newest"},
+		{"by whom other fields have moved the time", suspendedBy(`{"f:spec":{"f:suspend":{},"f:schedule":{}}}`, time.Minute),
+			"suspended, the newest"},
+		{"deadline", func(c *batchv1.CronJob) { c.Spec.StartingDeadlineSeconds = &limit },
+			"if a run was missed since it was suspended and in the last 200 s, the newest one starts at once; older ones are lost"},
 		{"forbid", func(c *batchv1.CronJob) {
 			c.Spec.ConcurrencyPolicy, c.Status.Active = batchv1.ForbidConcurrent, []corev1.ObjectReference{{Name: "backup-1"}}
 		}, "1 Job runs: no other starts before the end (Forbid)"},
@@ -264,7 +349,8 @@ func TestResumeOfACronJobSaysWhatBecomesOfMissedRuns(t *testing.T) {
 	}
 	onBench(t, func(b *bench) {
 		b.cronJob("backup", func(c *batchv1.CronJob) { c.Status.Active = []corev1.ObjectReference{{Name: "backup-1"}} })
-		if got := text(b.plan(action.Pause, nil, ref(kube.CronJobs, "backup"))); !strings.Contains(got, "shop/backup starts no more Jobs.") || !strings.Contains(got, "1 Job goes on: backup-1") {
+		if got := text(b.plan(action.Pause, nil, ref(kube.CronJobs, "backup"))); !strings.Contains(got,
+			"shop/backup starts no more Jobs.") || !strings.Contains(got, "1 Job goes on: backup-1") {
 			t.Errorf("%s", got)
 		}
 	})

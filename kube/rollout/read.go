@@ -58,9 +58,8 @@ func read(ctx context.Context, c *kube.Cluster, id action.ID, t action.Target, k
 			if err := w.readHistory(ctx, c); err != nil {
 				return nil, err
 			}
-		} else {
-			s.readClaims(ctx, c, w)
 		}
+		s.readClaims(ctx, c, w)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("plan for %s: %w", t.Name(), err)
@@ -133,13 +132,15 @@ func (s *sheet) readClaims(ctx context.Context, c *kube.Cluster, w *workload) {
 		if v.PersistentVolumeClaim == nil {
 			continue
 		}
-		claim, err := c.Client().CoreV1().PersistentVolumeClaims(w.ref.Namespace).Get(ctx, v.PersistentVolumeClaim.ClaimName, metav1.GetOptions{})
+		name := v.PersistentVolumeClaim.ClaimName
+		claim, err := c.Client().CoreV1().PersistentVolumeClaims(w.ref.Namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			s.miss("the claim "+words(v.PersistentVolumeClaim.ClaimName), err, "whether two pods can have its volume at once is not known")
+			s.miss("the claim "+words(name), err, "whether two pods can have its volume at once is not known")
 			continue
 		}
-		single := slices.Contains(claim.Spec.AccessModes, corev1.ReadWriteOnce) || slices.Contains(claim.Spec.AccessModes, corev1.ReadWriteOncePod)
-		w.oneWriter = w.oneWriter || single && !slices.Contains(claim.Spec.AccessModes, corev1.ReadWriteMany)
+		modes := claim.Spec.AccessModes
+		single := slices.Contains(modes, corev1.ReadWriteOnce) || slices.Contains(modes, corev1.ReadWriteOncePod)
+		w.oneWriter = w.oneWriter || single && !slices.Contains(modes, corev1.ReadWriteMany)
 	}
 }
 
@@ -157,10 +158,11 @@ func (w *workload) readHistory(ctx context.Context, c *kube.Cluster) error {
 	if err != nil {
 		return err
 	}
-	all, err := w.replicaSets(ctx, c, selector.String())
-	if w.ref.Kind != kube.Deployments {
-		all, err = w.controllerRevisions(ctx, c, selector.String())
+	earlier := w.controllerRevisions
+	if w.ref.Kind == kube.Deployments {
+		earlier = w.replicaSets
 	}
+	all, err := earlier(ctx, c, selector.String())
 	if err != nil {
 		return fmt.Errorf("list the revisions of %s: %w", w.name(), err)
 	}

@@ -46,11 +46,34 @@ func (s *sheet) restart() *action.Plan {
 	} else {
 		p.Headline = fmt.Sprintf("%s: %s by new ones of the same template%s.", words(s.target.Name()), s.replaced(), s.inTurn())
 	}
+	s.offerResume(p)
 	p.Facts = append(s.paceFacts(),
 		action.Fact{Name: "undo", Text: "none needed: the template stays as it is but for the time in an annotation"})
 	s.dangers(p)
 	p.Work = s.work(nil)
 	return p
+}
+
+// offerResume offers to let those go on that are paused: neither a restart nor a roll back begins before that.
+func (s *sheet) offerResume(p *action.Plan) {
+	paused := action.Target{Context: s.target.Context}
+	for _, w := range s.workloads {
+		if held(w.object) {
+			paused.Refs = append(paused.Refs, w.ref)
+		}
+	}
+	if len(paused.Refs) == 0 {
+		return
+	}
+	p.Instead = append(p.Instead, action.Instead{
+		Action: action.Resume, Target: paused, Words: "resume " + words(paused.Name()) + ": what was held back is rolled out",
+	})
+	if len(paused.Refs) == len(s.target.Refs) {
+		p.Headline = words(paused.Name()) + " is paused: no pod is replaced before it is resumed."
+		if len(paused.Refs) > 1 {
+			p.Headline = words(paused.Name()) + " are paused: no pod is replaced before they are resumed."
+		}
+	}
 }
 
 // replaced counts the pods that are replaced: "its 3 pods are replaced".
@@ -76,11 +99,11 @@ func (s *sheet) inTurn() string {
 	return ""
 }
 
-// count is how many pods all workloads are to have.
+// count is how many pods of all workloads are replaced.
 func (s *sheet) count() int {
 	n := 0
 	for _, w := range s.workloads {
-		n += int(w.wants())
+		n += int(w.replaces())
 	}
 	return n
 }
@@ -92,7 +115,9 @@ func (s *sheet) paceFacts() []action.Fact {
 		w := s.workloads[0]
 		out = append(out, action.Fact{Name: "order", Text: w.pace().words})
 		if st := standing(w.object); !st.done {
-			out = append(out, action.Fact{Name: "now", Severity: kube.Warning, Text: "a rollout is going on: " + st.note + "; it starts anew"})
+			out = append(out, action.Fact{
+				Name: "now", Severity: kube.Warning, Text: "a rollout is going on: " + st.note + "; it starts anew",
+			})
 		} else {
 			out = append(out, action.Fact{Name: "now", Text: fmt.Sprintf("%d of %d ready", w.ready(), w.wants())})
 		}
@@ -229,7 +254,8 @@ func (s *sheet) rollBack(o action.Options) *action.Plan {
 		case len(w.history) == 0:
 			p.Refusals = append(p.Refusals, w.name()+" has no earlier revision: nothing to roll back to")
 		case r == nil:
-			p.Refusals = append(p.Refusals, fmt.Sprintf("%s has no other revision %s any more; choose one below", w.name(), words(o[OptionRevision])))
+			p.Refusals = append(p.Refusals,
+				fmt.Sprintf("%s has no other revision %s any more; choose one below", w.name(), words(o[OptionRevision])))
 		}
 		if r != nil {
 			to[w.ref.UID] = r
@@ -240,11 +266,17 @@ func (s *sheet) rollBack(o action.Options) *action.Plan {
 	if len(s.workloads) == 1 {
 		s.revisions(p, s.workloads[0], to[s.workloads[0].ref.UID])
 	}
+	s.offerResume(p)
+	if missing := len(s.workloads) - len(to); missing > 0 {
+		p.Headline = s.stays(missing)
+		return p
+	}
 	p.Facts = append(p.Facts, s.paceFacts()...)
 	p.Facts = append(p.Facts, action.Fact{Name: "undo", Text: "roll back again: the present revision is kept"})
 	for _, w := range s.workloads {
 		if r := to[w.ref.UID]; r != nil {
-			add(p, fmt.Sprintf("%s: what changes", w.name()), fmt.Sprintf("revision %s to %d", present(w), r.number), differences(w.template(), r.template))
+			add(p, fmt.Sprintf("%s: what changes (now -> then)", w.name()), fmt.Sprintf("revision %s -> %d", present(w), r.number),
+				differences(w.template(), r.template))
 			if len(p.Sections) > shown {
 				break
 			}
@@ -253,6 +285,15 @@ func (s *sheet) rollBack(o action.Options) *action.Plan {
 	s.dangers(p)
 	p.Work = s.work(to)
 	return p
+}
+
+// stays says that nothing is rolled back, because so many have no template to go back to.
+func (s *sheet) stays(missing int) string {
+	name := words(s.target.Name())
+	if len(s.workloads) == 1 {
+		return name + " stays as it is: there is no such revision to go back to."
+	}
+	return fmt.Sprintf("%s stay as they are: %d of %s have no revision to go back to.", name, missing, plural(len(s.workloads), "workload"))
 }
 
 func present(w *workload) string {
@@ -281,9 +322,11 @@ func (s *sheet) revisions(p *action.Plan, w *workload, to *revision) {
 	t := action.Toggle{ID: OptionRevision, Words: "roll back to"}
 	for _, r := range w.history {
 		t.Values = append(t.Values, strconv.FormatInt(r.number, 10))
-		c := action.Choice{Words: fmt.Sprintf("revision %d, made %s ago", r.number, text.Age(s.now, r.made)), Lines: []string{words(images(r.template))}}
+		c := action.Choice{
+			Words: fmt.Sprintf("revision %d, made %s ago", r.number, text.Age(s.now, r.made)), Lines: []string{words(images(r.template))},
+		}
 		if r.cause != "" {
-			c.Lines = append(c.Lines, words(r.cause))
+			c.Lines = append(c.Lines, "change-cause: "+words(r.cause))
 		}
 		t.Choices = append(t.Choices, c)
 	}

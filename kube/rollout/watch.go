@@ -7,7 +7,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"ktriage/kube"
@@ -52,10 +51,10 @@ type view struct {
 	*run
 	step    *action.Step
 	item    *item
-	wanted  *corev1.PodTemplateSpec // what our request has made of the template
-	last    string                  // how it stood
-	changed time.Time               // when that was first so
-	asked   time.Time               // when the pods were read last
+	last    string    // how it stood
+	changed time.Time // when that was first so
+	blind   bool      // the last reading has failed; changed is when that began
+	asked   time.Time // when the pods were read last
 }
 
 // look reads the object once, and reports whether there is nothing more to be seen.
@@ -68,26 +67,31 @@ func (v *view) look(ctx context.Context) (over bool) {
 		v.step.State, v.step.Note = action.StepAccepted, "it was deleted while its pods were being replaced"
 		return true
 	case err != nil:
-		v.report(action.StepWaits, "cannot be read: "+kube.Explain(err).Sentence, nil)
-		return false
-	}
-	if v.wanted == nil {
-		v.wanted = templateOf(object)
+		return v.unread(kube.Explain(err).Sentence)
 	}
 	st := standing(object)
+	if since := givenUp(object); since != nil && v.item.late != nil && since.Equal(v.item.late) {
+		st.stuck = "" // that is said of the rollout before: the controller does not take it back before something happens
+	}
 	switch {
-	case !equal(templateOf(object), v.wanted):
-		v.step.State, v.step.Note = action.StepAccepted, "somebody has changed its template since"
+	case v.item.rolledBack(object):
+		v.step.State, v.step.Note, v.step.Why = action.StepAccepted, "rolled back since by somebody", nil
+		v.stop = words(v.item.ref.FullName()) + " was rolled back"
+		return true
+	case !equal(templateOf(object), v.item.made):
+		v.step.State, v.step.Note, v.step.Why = action.StepAccepted, "somebody has changed its template since", nil
 		return true
 	case st.done:
 		v.step.State, v.step.Note, v.step.Why = action.StepDone, done[v.id]+": "+st.note, nil
 		return true
 	case held(object):
-		v.give("somebody has paused it: " + st.note)
+		v.step.State, v.step.Note = action.StepAccepted, "paused by somebody: resume it; "+st.note
+		v.step.Why = []string{"Nothing more is replaced while it is paused.", "Resume lets it go on; a roll back is refused before that."}
+		v.stop = words(v.item.ref.FullName()) + " was paused"
 		return true
 	}
-	if st.note != v.last {
-		v.last, v.changed = st.note, time.Now()
+	if st.note != v.last || v.blind {
+		v.last, v.changed, v.blind = st.note, time.Now(), false
 	}
 	if st.stuck != "" || time.Since(v.changed) > deadline {
 		v.step.Why = v.reasons(ctx, object)
@@ -95,6 +99,21 @@ func (v *view) look(ctx context.Context) (over bool) {
 		return true
 	}
 	v.tell(ctx, object)
+	return false
+}
+
+// unread says that the object cannot be read. A server that comes back tells the rest; permission that was taken away, or a
+// server that stays away, is not waited for without end.
+func (v *view) unread(why string) (over bool) {
+	if !v.blind {
+		v.changed, v.blind = time.Now(), true
+	}
+	note := "cannot be read: " + why
+	if time.Since(v.changed) > deadline {
+		v.step.State, v.step.Note, v.stop = action.StepAccepted, note, words(v.item.ref.FullName())+" is stuck"
+		return true
+	}
+	v.report(action.StepWaits, note, nil)
 	return false
 }
 
@@ -109,7 +128,19 @@ func stuckNote(st stands) string {
 func (v *view) give(note string) {
 	v.step.State, v.step.Note = action.StepAccepted, note
 	v.step.Why = append(v.step.Why, "Roll back gives the template that it had before.")
-	v.stuck = words(v.item.ref.FullName())
+	v.stop = words(v.item.ref.FullName()) + " is stuck"
+}
+
+// rolledBack reports whether somebody has given the object a template from before the one that our request has made. A
+// restart leaves its time in the template, and every change that is not a roll back leaves it there.
+func (i *item) rolledBack(o metav1.Object) bool {
+	now := templateOf(o)
+	if i.id == action.RollBack {
+		return equal(now, i.template) && !equal(now, i.made)
+	}
+	at, err := time.Parse(time.RFC3339, now.Annotations[restartedAt])
+	ours, ourErr := time.Parse(time.RFC3339, i.made.Annotations[restartedAt])
+	return ourErr == nil && (err != nil || at.Before(ours))
 }
 
 // tell says how a rollout stands and, if nothing happens for a while, which pods it waits for.
@@ -140,6 +171,8 @@ func (v *view) report(state action.StepState, note string, why []string) {
 // reasons names the pods that are not well.
 func (v *view) reasons(ctx context.Context, object metav1.Object) []string {
 	const most = 5
+	ctx, stop := context.WithTimeout(ctx, send.Limit)
+	defer stop()
 	pods, err := podsOf(ctx, v.cluster, object)
 	if err != nil {
 		return nil
@@ -178,8 +211,8 @@ func (w *workload) blocked() []action.Row {
 	}
 	for _, p := range w.pods {
 		if !isReady(p) {
-			return []action.Row{line(kube.Bad, "%s waits for %s: no other pod is replaced before it is Ready; if it never is, delete it once the template is the new one",
-				w.name(), words(p.Name))}
+			return []action.Row{line(kube.Bad, "%s waits for %s: no other pod is replaced before it is Ready; "+
+				"if it never is, delete it once the template is the new one", w.name(), words(p.Name))}
 		}
 	}
 	return nil

@@ -42,7 +42,8 @@ func (s *sheet) work(to map[string]*revision) action.Work {
 	return w
 }
 
-// Run implements action.Work. A rollout that gets stuck keeps the others from being begun; a request that is refused does not.
+// Run implements action.Work. A rollout that gets stuck, or that somebody stops, keeps the others from being begun; a request
+// that is refused does not.
 func (w *work) Run(ctx context.Context, c *kube.Cluster, p *action.Progress) action.Result {
 	r := &run{work: w, cluster: c, progress: p, began: time.Now(), steps: make([]action.Step, len(w.items))}
 	for n, i := range w.items {
@@ -64,7 +65,7 @@ type run struct {
 	began    time.Time
 	steps    []action.Step
 	changed  []kube.Ref // what a request of ours has changed
-	stuck    string     // the workload whose rollout has not come to its end
+	stop     string     // why no other rollout is begun: "shop/web is stuck", "shop/web was paused"; "" if there is no reason
 }
 
 // done are the words for what each action has done.
@@ -78,7 +79,7 @@ func (r *run) do(ctx context.Context, n int) {
 	defer func() { s.Since = time.Now(); r.progress.Step(*s) }()
 	switch {
 	case i.was:
-		s.State, s.Note = action.StepDone, "was "+done[r.id]+" before"
+		s.State, s.Note = action.StepDone, i.before()
 		return
 	case !r.progress.Go(ctx):
 		s.State = action.StepLeft
@@ -86,8 +87,8 @@ func (r *run) do(ctx context.Context, n int) {
 	case r.progress.Skipped(s.Object.UID):
 		s.State = action.StepSkipped
 		return
-	case r.stuck != "":
-		s.State, s.Note = action.StepLeft, "not begun: "+r.stuck+" is stuck"
+	case r.stop != "":
+		s.State, s.Note = action.StepLeft, "not begun: "+r.stop
 		return
 	}
 	s.State, s.Since = action.StepAsking, time.Now()
@@ -100,12 +101,20 @@ func (r *run) do(ctx context.Context, n int) {
 	case err != nil:
 		r.fail(ctx, s, err)
 	case !changed:
-		s.State, s.Note = action.StepDone, "was "+done[r.id]+" before"
+		s.State, s.Note = action.StepDone, i.before()
 	case r.id == action.Pause || r.id == action.Resume:
 		s.State, s.Note = action.StepDone, done[r.id]
 	default:
 		r.watch(ctx, s, i)
 	}
+}
+
+// before says that there was nothing to be done.
+func (i *item) before() string {
+	if i.id == action.Resume {
+		return "was not " + heldWord(i.ref.Kind)
+	}
+	return "was " + done[i.id] + " before"
 }
 
 // fail says why nothing was done, or that nobody knows.
@@ -151,7 +160,7 @@ func (r *run) result(ctx context.Context) action.Result {
 	switch {
 	case out.State == action.Done:
 		return out
-	case r.stuck != "" && out.State == action.Cancelled:
+	case r.stop != "" && out.State == action.Cancelled:
 		out.State = action.Partial
 	case ctx.Err() != nil && out.State == action.Partial:
 		out.State = action.Cancelled
@@ -178,7 +187,9 @@ func (r *run) undo() *action.Undo {
 
 // worst says what is wrong with the step that matters most.
 func (r *run) worst() string {
-	for _, state := range []action.StepState{action.StepUnknown, action.StepFailed, action.StepAccepted, action.StepLeft, action.StepSkipped} {
+	for _, state := range [...]action.StepState{
+		action.StepUnknown, action.StepFailed, action.StepAccepted, action.StepLeft, action.StepSkipped,
+	} {
 		for _, s := range r.steps {
 			if s.State == state {
 				note := s.Note

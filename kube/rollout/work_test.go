@@ -63,7 +63,8 @@ func TestRollBackReplacesTheTemplateAndIsTakenBack(t *testing.T) {
 			t.Fatalf("ended as %v: %q, undo %+v", result.State, result.Summary, result.Undo)
 		}
 		after := b.get("web")
-		if fmt.Sprint(after.Spec.Template) != fmt.Sprint(old) || after.Annotations["kubernetes.io/change-cause"] != "first" || after.Annotations["kept"] != "yes" {
+		if fmt.Sprint(after.Spec.Template) != fmt.Sprint(old) || after.Annotations["kubernetes.io/change-cause"] != "first" ||
+			after.Annotations["kept"] != "yes" {
 			t.Errorf("template %+v, annotations %v", after.Spec.Template, after.Annotations)
 		}
 		result, _ = b.carryOut(b.t.Context(), b.plan(action.RollBack, result.Undo.Options, result.Undo.Target.Refs...))
@@ -78,9 +79,9 @@ func TestRollBackOfASetSendsWhatItsRevisionHolds(t *testing.T) {
 		onBench(t, func(b *bench) {
 			b.statefulSet(2, func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy.Type = appsv1.OnDeleteStatefulSetStrategyType })
 			b.daemonSet("x", 2, func(s *appsv1.DaemonSet) { s.Spec.UpdateStrategy.Type = appsv1.OnDeleteDaemonSetStrategyType })
-			b.revision(name, "x", 1, template("x", "x:1"))
-			b.revision(name, "x", 2, template("x", "x:2"))
-			b.revision("Other", "x", 3, template("x", "x:3"))
+			b.revision(name, 1, template("x", "x:1"))
+			b.revision(name, 2, template("x", "x:2"))
+			b.revision("Other", 3, template("x", "x:3"))
 			b.Revisions[2].OwnerReferences[0].UID = "another"
 			result, steps := b.carryOut(b.t.Context(), b.plan(action.RollBack, nil, ref(kind, "x")))
 			if result.State != action.Done || steps[0].Note != "rolled back: nothing happens until its pods are deleted" {
@@ -116,7 +117,8 @@ func TestPauseAndResumeTakeEachOtherBack(t *testing.T) {
 		if err != nil || result.State != action.Done || *job.Spec.Suspend || b.get("web").Spec.Paused || !b.get("held").Spec.Paused {
 			t.Errorf("resume: %v: %q, %v", result.State, result.Summary, err)
 		}
-		if p := b.plan(action.Resume, nil, ref(kube.CronJobs, "backup")); len(p.Refusals) != 1 || p.Refusals[0] != "there is nothing to do" {
+		if p := b.plan(action.Resume, nil, ref(kube.CronJobs, "backup")); len(p.Refusals) != 1 ||
+			p.Refusals[0] != "there is nothing to do" {
 			t.Errorf("refused with %q", p.Refusals)
 		}
 	})
@@ -153,7 +155,8 @@ func TestPatchThatComesTooLateIsTriedAgainOnlyWhileTheTemplateIsAsItWas(t *testi
 		{"status", func(b *bench) kubetest.Way {
 			return before(2, func(i int) { status(b, i) })
 		}, action.Cancelled, "shop/web: goes on by itself", 3},
-		{"status for ever", func(b *bench) kubetest.Way { return before(99, func(i int) { status(b, i) }) }, action.Failed, "shop/web: ", 5},
+		{"status for ever", func(b *bench) kubetest.Way { return before(99, func(i int) { status(b, i) }) }, action.Failed,
+			"shop/web: ", 5},
 		{"template", func(b *bench) kubetest.Way {
 			return before(1, func(int) { b.change("web", func(d *appsv1.Deployment) { d.Spec.Template.Spec.HostNetwork = true }) })
 		}, action.Failed, "shop/web: has another template than the plan showed; nothing was done", 1},
@@ -177,7 +180,8 @@ func TestPatchThatComesTooLateIsTriedAgainOnlyWhileTheTemplateIsAsItWas(t *testi
 				defer stop()
 				result, _ := b.carryOut(ctx, p)
 				if result.State != c.state || !strings.HasPrefix(result.Summary, c.says) || len(b.Sent()) != c.sent {
-					b.t.Errorf("ended as %v: %q after %d patches; want %v: %q after %d", result.State, result.Summary, len(b.Sent()), c.state, c.says, c.sent)
+					b.t.Errorf("ended as %v: %q after %d patches; want %v: %q after %d", result.State, result.Summary,
+						len(b.Sent()), c.state, c.says, c.sent)
 				}
 			})
 		})
@@ -206,7 +210,8 @@ func TestOutcomeOfARequestWithoutAnAnswerIsLookedUp(t *testing.T) {
 					b.Way = c.way
 					result, _ := b.carryOut(b.t.Context(), p)
 					if result.State != c.state || len(b.Sent()) != 1 {
-						b.t.Errorf("ended as %v: %q after %d requests, want %v after one", result.State, result.Summary, len(b.Sent()), c.state)
+						b.t.Errorf("ended as %v: %q after %d requests, want %v after one", result.State, result.Summary,
+							len(b.Sent()), c.state)
 					}
 				})
 			})
@@ -245,10 +250,13 @@ func TestRolloutThatGetsStuckKeepsTheOthersFromBeingBegun(t *testing.T) {
 			return on()
 		}
 		result, steps := b.carryOut(b.t.Context(), p)
-		if result.State != action.Partial || steps[1].State != action.StepLeft || steps[1].Note != "not begun: shop/a is stuck" || len(b.Sent()) != 1 {
-			t.Errorf("ended as %v: %q; b %v: %q after %d requests", result.State, result.Summary, steps[1].State, steps[1].Note, len(b.Sent()))
+		if result.State != action.Partial || steps[1].State != action.StepLeft || steps[1].Note != "not begun: shop/a is stuck" ||
+			len(b.Sent()) != 1 {
+			t.Errorf("ended as %v: %q; b %v: %q after %d requests", result.State, result.Summary, steps[1].State, steps[1].Note,
+				len(b.Sent()))
 		}
-		if why := strings.Join(steps[0].Why, " "); !strings.Contains(why, "a-new: CrashLoopBackOff") || !strings.Contains(steps[0].Note, "timed out") {
+		if why := strings.Join(steps[0].Why, " "); !strings.Contains(why, "a-new: CrashLoopBackOff") ||
+			!strings.Contains(steps[0].Note, "timed out") {
 			t.Errorf("a: %q: %q", steps[0].Note, steps[0].Why)
 		}
 	})
@@ -274,7 +282,22 @@ func TestRolloutOfWhichSomebodyElseMakesAnotherIsLeftToHim(t *testing.T) {
 		"template": {func(b *bench) {
 			b.change("web", func(d *appsv1.Deployment) { d.Spec.Template.Spec.HostNetwork = true })
 		}, "somebody has changed its template since"},
-		"paused":  {func(b *bench) { b.change("web", func(d *appsv1.Deployment) { d.Spec.Paused = true }) }, "somebody has paused it"},
+		"paused": {func(b *bench) {
+			b.change("web", func(d *appsv1.Deployment) { d.Spec.Paused = true })
+		}, "paused by somebody: resume it; its controller has not seen the change yet"},
+		"rolled back to before the restart": {func(b *bench) {
+			b.change("web", func(d *appsv1.Deployment) { d.Spec.Template = template("web", "web:2") })
+		}, "rolled back since by somebody"},
+		"rolled back to an earlier restart": {func(b *bench) {
+			b.change("web", func(d *appsv1.Deployment) {
+				d.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "1999-12-31T00:00:00Z"
+			})
+		}, "rolled back since by somebody"},
+		"restarted": {func(b *bench) {
+			b.change("web", func(d *appsv1.Deployment) {
+				d.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "2001-01-01T00:00:00Z"
+			})
+		}, "somebody has changed its template since"},
 		"deleted": {func(b *bench) { b.Delete(b.get("web")) }, "it was deleted while its pods were being replaced"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -289,6 +312,64 @@ func TestRolloutOfWhichSomebodyElseMakesAnotherIsLeftToHim(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestNoOtherWorkloadIsBegunOnceSomebodyHasStoppedOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(d *appsv1.Deployment)
+		says   string
+	}{
+		"paused":      {func(d *appsv1.Deployment) { d.Spec.Paused = true }, "not begun: shop/a was paused"},
+		"rolled back": {func(d *appsv1.Deployment) { d.Spec.Template = template("a", "a:1") }, "not begun: shop/a was rolled back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBench(t, func(b *bench) {
+				b.deployment("a", 3)
+				b.deployment("b", 3)
+				p := b.plan(action.Restart, nil, ref(kube.Deployments, "a"), ref(kube.Deployments, "b"))
+				time.AfterFunc(7*time.Second, func() { b.change("a", c.change) })
+				began := time.Now()
+				result, steps := b.carryOut(b.t.Context(), p)
+				if took := time.Since(began); result.State != action.Partial || steps[1].Note != c.says || len(b.Sent()) != 1 ||
+					took > 9*time.Second {
+					b.t.Errorf("ended as %v after %v: b %q after %d requests", result.State, took, steps[1].Note, len(b.Sent()))
+				}
+				if strings.Contains(strings.Join(steps[0].Why, " "), "Roll back gives") {
+					b.t.Errorf("it is told to be rolled back: %q", steps[0].Why)
+				}
+			})
+		})
+	}
+}
+
+func TestRollBackThatIsTakenBackMeanwhileSaysSo(t *testing.T) {
+	onBench(t, func(b *bench) {
+		d := b.deployment("web", 3)
+		b.replicaSet(d, 1, template("web", "web:1"), "")
+		p := b.plan(action.RollBack, nil, ref(kube.Deployments, "web"))
+		time.AfterFunc(7*time.Second, func() {
+			b.change("web", func(now *appsv1.Deployment) { now.Spec.Template = d.Spec.Template })
+		})
+		result, steps := b.carryOut(b.t.Context(), p)
+		if result.State != action.Partial || steps[0].Note != "rolled back since by somebody" {
+			t.Errorf("ended as %v: %q", result.State, steps[0].Note)
+		}
+	})
+}
+
+// One that is paused and resumed between two looks goes on as if nothing had been.
+func TestPauseThatIsOverBeforeItIsSeenDoesNotEndTheWatch(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.deployment("web", 3)
+		p := b.plan(action.Restart, nil, ref(kube.Deployments, "web"))
+		at := 5*time.Second + 500*time.Millisecond
+		time.AfterFunc(at, func() { b.change("web", func(d *appsv1.Deployment) { d.Spec.Paused = true }) })
+		time.AfterFunc(at+100*time.Millisecond, func() { b.change("web", func(d *appsv1.Deployment) { d.Spec.Paused = false }) })
+		time.AfterFunc(9*time.Second, func() { b.observed("web") })
+		if result, _ := b.carryOut(b.t.Context(), p); result.State != action.Done {
+			t.Errorf("ended as %v: %q", result.State, result.Summary)
+		}
+	})
 }
 
 func TestServerThatIsAwayForAWhileDoesNotEndTheWatch(t *testing.T) {
@@ -312,7 +393,8 @@ func TestCancelBeginsNothingMoreAndSkipLeavesARolloutToItself(t *testing.T) {
 		defer stop()
 		began := time.Now()
 		result, steps := b.carryOut(ctx, b.plan(action.Restart, nil, refs...))
-		if took := time.Since(began); took != 4*time.Second || result.State != action.Cancelled || steps[0].State != action.StepAccepted || steps[1].State != action.StepLeft || len(b.Sent()) != 1 {
+		if took := time.Since(began); took != 4*time.Second || result.State != action.Cancelled ||
+			steps[0].State != action.StepAccepted || steps[1].State != action.StepLeft || len(b.Sent()) != 1 {
 			t.Errorf("ended as %v after %v: %v, %v", result.State, took, steps[0].State, steps[1].State)
 		}
 	})
@@ -325,7 +407,8 @@ func TestCancelBeginsNothingMoreAndSkipLeavesARolloutToItself(t *testing.T) {
 		time.AfterFunc(9*time.Second, func() { b.observed("b") })
 		result := p.Work.Run(b.t.Context(), b.cluster, progress)
 		steps := progress.Steps()
-		if result.State != action.Partial || steps[0].State != action.StepAccepted || steps[1].State != action.StepDone || len(b.Sent()) != 2 {
+		if result.State != action.Partial || steps[0].State != action.StepAccepted || steps[1].State != action.StepDone ||
+			len(b.Sent()) != 2 {
 			t.Errorf("ended as %v: %q; a %v, b %v", result.State, result.Summary, steps[0].State, steps[1].State)
 		}
 	})
@@ -372,7 +455,8 @@ func TestObjectThatIsReplacedWhileItIsPausedIsLeftAlone(t *testing.T) {
 			b.deployment("web", 3, func(d *appsv1.Deployment) { d.UID = "another" })
 		})
 		result, _ := b.carryOut(b.t.Context(), p)
-		if result.State != action.Failed || result.Summary != "shop/web: another object has the name now; nothing was done" || b.get("web").Spec.Paused {
+		if result.State != action.Failed || result.Summary != "shop/web: another object has the name now; nothing was done" ||
+			b.get("web").Spec.Paused {
 			t.Errorf("ended as %v: %q; paused %t", result.State, result.Summary, b.get("web").Spec.Paused)
 		}
 	})
@@ -390,9 +474,17 @@ func TestRolloutOfAStatefulSetIsNotOverWhilePodsOfAnotherRevisionAreLeft(t *test
 		"rolled back in the middle": {func(s *appsv1.StatefulSet) { s.Status.UpdatedReplicas = 2 }, false},
 		"not all are ready":         {func(s *appsv1.StatefulSet) { s.Status.ReadyReplicas = 2 }, false},
 		"another revision":          {func(s *appsv1.StatefulSet) { s.Status.UpdateRevision = "b" }, false},
-		"partition, too few":        {func(s *appsv1.StatefulSet) { partition(s); s.Status.UpdatedReplicas, s.Status.UpdateRevision = 0, "b" }, false},
-		"partition":                 {func(s *appsv1.StatefulSet) { partition(s); s.Status.UpdatedReplicas, s.Status.UpdateRevision = 1, "b" }, true},
-		"all":                       {func(*appsv1.StatefulSet) {}, true},
+		"partition, too few": {func(s *appsv1.StatefulSet) {
+			partition(s)
+			s.Status.UpdatedReplicas,
+				s.Status.UpdateRevision = 0, "b"
+		}, false},
+		"partition": {func(s *appsv1.StatefulSet) {
+			partition(s)
+			s.Status.UpdatedReplicas,
+				s.Status.UpdateRevision = 1, "b"
+		}, true},
+		"all": {func(*appsv1.StatefulSet) {}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBench(t, func(b *bench) {

@@ -63,7 +63,7 @@ func (r *reader) readPods(ctx context.Context, ns string) error {
 			break
 		}
 	}
-	if !slices.ContainsFunc(targets, func(t *target) bool { return t.deploy != nil || t.rs != nil }) {
+	if !slices.ContainsFunc(targets, func(t *target) bool { return t.deploy != nil }) {
 		return nil
 	}
 	l, err := r.client.AppsV1().ReplicaSets(ns).List(ctx, metav1.ListOptions{})

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	resourcehelper "k8s.io/component-helpers/resource"
 
+	"ktriage/internal/text"
 	"ktriage/kube"
 )
 
@@ -47,6 +48,8 @@ func (w *Workload) scaler(h *autoscalingv2.HorizontalPodAutoscaler) {
 	switch {
 	case w.To == 0:
 		w.warn(kube.Warning, its+" is switched off by 0: ScalingActive is False until somebody sets 1 or more")
+	case !w.changes():
+		w.warn(kube.Notice, its+" targets it")
 	case w.From == 0:
 		w.warn(kube.Notice, its+" is switched on again by this")
 	case w.To > high:
@@ -73,7 +76,8 @@ func (w *Workload) judgeBudgets(f *facts, t *target) {
 			continue
 		}
 		if need, ok := needs(b, int(w.To)); ok && need >= int(w.To) {
-			w.warn(kube.Warning, fmt.Sprintf("after it budget %s (needs %d of %d) allows no eviction: drains of their nodes wait", words(b.Name), need, w.To))
+			w.warn(kube.Warning, fmt.Sprintf("after it budget %s (wants %d healthy, %d %s there) allows no eviction: drains of their nodes wait",
+				words(b.Name), need, w.To, either(int(w.To), "is", "are")))
 		}
 	}
 }
@@ -96,7 +100,7 @@ func (w *Workload) judgeRoom(f *facts, t *target) {
 	if w.New == 0 {
 		return
 	}
-	pod := &corev1.Pod{Spec: t.template.Spec}
+	pod := &corev1.Pod{Spec: defaulted(t.template.Spec)}
 	requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
 	limits := resourcehelper.PodLimits(pod, resourcehelper.PodResourcesOptions{})
 	for i := range f.quotas[w.Ref.Namespace] {
@@ -108,9 +112,31 @@ func (w *Workload) judgeRoom(f *facts, t *target) {
 		w.warn(kube.Warning, "a new pod fits on no node now, it would stay Pending: "+why)
 	case f.loads == nil:
 		w.warn(kube.Notice, fmt.Sprintf("a new pod may go to %s; how full they are is not known", one(n, "node")))
+	case w.huge():
+		w.warn(kube.Notice, fmt.Sprintf("one new pod fits on %s; whether all %s do is not known", one(n, "node"), text.Count(w.New)))
 	default:
 		w.pass(fmt.Sprintf("a new pod fits on %s", one(n, "node")))
 	}
+}
+
+// defaulted is the spec of a pod that is made of a template: what is limited and not requested is requested in full
+// (SetDefaults_Pod in pkg/apis/core/v1/defaults.go).
+func defaulted(spec corev1.PodSpec) corev1.PodSpec {
+	out := *spec.DeepCopy()
+	for _, list := range [][]corev1.Container{out.Containers, out.InitContainers} {
+		for i := range list {
+			r := &list[i].Resources
+			for name, limit := range r.Limits {
+				if _, set := r.Requests[name]; !set {
+					if r.Requests == nil {
+						r.Requests = corev1.ResourceList{}
+					}
+					r.Requests[name] = limit
+				}
+			}
+		}
+	}
+	return out
 }
 
 // quota says how many of the pods a quota does not allow. Quotas with scopes are not judged: they may not be for such pods.
@@ -136,7 +162,7 @@ func (w *Workload) quota(q *corev1.ResourceQuota, requests, limits corev1.Resour
 			continue
 		}
 		if per.IsZero() {
-			w.warn(kube.Warning, fmt.Sprintf("quota %s wants %s to be set, and its template does not: no pod can be made", words(q.Name), rule.name))
+			w.warn(kube.Warning, fmt.Sprintf("quota %s wants %s to be set, and its template does not: no pod can be made, unless a LimitRange sets it", words(q.Name), rule.name))
 			continue
 		}
 		left := int64(max(0, hard.AsApproximateFloat64()-used.AsApproximateFloat64()) / per.AsApproximateFloat64())

@@ -59,6 +59,22 @@ func (w *Workload) judgeClaims(f *facts, s *appsv1.StatefulSet, retain bool) {
 	}
 }
 
+// remade says which pods stay that are being deleted now: they are made again, and claims that they own by then are empty
+// then. The controller lets go of no claim of a pod that is going (processReplica in stateful_set_control.go).
+func (w *Workload) remade(f *facts, s *appsv1.StatefulSet) {
+	for _, m := range w.Members {
+		if m.State != "Terminating" || m.Removed > 0 {
+			continue
+		}
+		for i := range s.Spec.VolumeClaimTemplates {
+			claim := f.claims[w.Ref.Namespace][s.Spec.VolumeClaimTemplates[i].Name+"-"+m.Name]
+			if claim != nil && ownedByPod(claim, m.Name) {
+				w.warn(kube.Bad, fmt.Sprintf("%s is being deleted, and claim %s with it: both are made again, and the claim is empty", m.Name, words(claim.Name)))
+			}
+		}
+	}
+}
+
 // deletion says whether the claim of a pod that is removed goes with it: the controller has the pod own it, unless another
 // controller does (hasUnexpectedController), and the garbage collector spares what anybody else owns still.
 func deletion(claim *corev1.PersistentVolumeClaim, s *appsv1.StatefulSet, pod string) (Fate, string) {
@@ -75,6 +91,9 @@ func ownedByPod(claim *corev1.PersistentVolumeClaim, pod string) bool {
 	return slices.ContainsFunc(claim.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "Pod" && o.Name == pod })
 }
 
+// notRead is why it is not known what becomes of a claim.
+const notRead = "not read"
+
 func (w *Workload) unknownClaims(s *appsv1.StatefulSet, retain bool) {
 	fate, pods := Made, w.Comes
 	if w.down() {
@@ -85,7 +104,7 @@ func (w *Workload) unknownClaims(s *appsv1.StatefulSet, retain bool) {
 	for _, pod := range pods {
 		for i := range s.Spec.VolumeClaimTemplates {
 			c := planned(&s.Spec.VolumeClaimTemplates[i], pod)
-			c.Fate, c.Why = fate, "not read"
+			c.Fate, c.Why = fate, notRead
 			w.Claims = append(w.Claims, c)
 		}
 	}
@@ -128,6 +147,8 @@ func (c *Claim) after() string {
 	switch c.Fate {
 	case Deleted:
 		switch {
+		case c.UID == "":
+			return "claim deleted, disk not known"
 		case c.Volume == "":
 			return "claim deleted, has no data"
 		case c.Reclaim == string(corev1.PersistentVolumeReclaimDelete):
@@ -137,6 +158,9 @@ func (c *Claim) after() string {
 		}
 		return "claim deleted, disk not known"
 	case Made:
+		if c.Why == notRead {
+			return "new, or one with old data: not read"
+		}
 		if c.Why != "" {
 			return "new, empty: " + c.Why
 		}

@@ -61,6 +61,13 @@ func (f *follower) get(uid string) (o metav1.Object, listed bool) {
 	return f.objects[types.UID(uid)], f.listed
 }
 
+// forbidden reports whether the server lets us see none of the objects.
+func (f *follower) forbidden() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.listed && apierrors.IsForbidden(f.err)
+}
+
 func (f *follower) set(change func()) {
 	f.mu.Lock()
 	change()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -42,8 +43,9 @@ type item struct {
 	moved   time.Time    // when something of it has happened last
 	hint    atomic.Value // string: what its controller says about pods that it cannot make
 	hinted  time.Time    // when that was asked
-	outcome action.State // with over
-	stopped string       // why it did not come to its end, "" if it did
+	stopped string       // with over: why it did not come to its end, "" if it did
+	unseen  string       // that its controller has not seen the number for long, "" if it has
+	void    bool         // its number is not ours any more: there is nothing to undo
 }
 
 // part is a pod or a claim of a workload, and how it stands.
@@ -60,7 +62,7 @@ func (r *run) newItem(w *Workload, now time.Time) *item {
 	add := func(list *[]*part, p *part, kind kube.Kinds, name, uid, note string) {
 		p.step = action.Step{
 			Object: kube.Ref{Kind: kind, Namespace: w.Ref.Namespace, Name: name, UID: uid}, State: action.StepWaits, Since: now, Note: note,
-			Place: r.next(), Key: w.Ref.UID + "/" + kind.Kind() + "/" + name,
+			Place: r.next(), Key: w.Ref.UID + "/" + kind.Kind() + "/" + name, Follows: true,
 		}
 		*list = append(*list, p)
 		r.report(p.step)
@@ -78,6 +80,9 @@ func (r *run) newItem(w *Workload, now time.Time) *item {
 		}
 	}
 	for _, c := range w.fated(Deleted) {
+		if c.UID == "" {
+			continue // it was not read: nobody can say when it has gone
+		}
 		add(&i.claims, &part{claim: c}, kube.Claims, c.Name, c.UID, "goes with "+c.Pod)
 	}
 	return i
@@ -99,7 +104,7 @@ func (r *run) released(ctx context.Context, w *Workload) error {
 			return fmt.Errorf("%w: %s", errHeld, few(held, 2))
 		}
 		pause(ctx, time.Second)
-		if ctx.Err() != nil || r.ended.Load() {
+		if ctx.Err() != nil || r.life.Err() != nil {
 			return errNotBegun
 		}
 	}
@@ -115,51 +120,69 @@ var errHeld = errors.New("whenScaled is Retain now, and claims still belong to t
 func (r *run) take(a answer) {
 	r.flying--
 	i, now := a.item, time.Now()
-	i.kept = a.kept
 	i.moved = now
+	i.kept = i.kept || a.kept
+	late := send.Away(a.err)
+	if late && r.life.Err() == nil {
+		i.phase = waits
+		r.hold(i, a.err, now)
+		return
+	}
+	r.release(i)
 	switch {
 	case a.err == nil:
 		i.phase, i.version = settles, versionOf(a.version)
-		i.head.State, i.head.Since, i.head.Note = action.StepDone, now, fmt.Sprintf("accepted: %d to %d", i.w.From, i.w.To)
-		if a.kept {
-			i.head.Note += "; whenScaled is Retain now"
-		}
+		i.head.State, i.head.Since, i.head.Note = action.StepDone, now, i.accepted()
+		i.head.Follows = true // what has been accepted cannot be left out any more
 		r.report(i.head)
 		return
-	case errors.Is(a.err, errNotBegun), r.ended.Load() && !i.sent.Load():
-		i.end(action.StepLeft, kept(a.kept), nil)
+	case errors.Is(a.err, errNotBegun), r.life.Err() != nil && (late || !i.sent.Load()):
+		i.end(action.StepLeft, "", nil)
 	default:
-		i.end(refused(a.err))
-		if a.kept {
-			i.head.Note += kept(true)
-		}
+		i.end(refused(a.err, a.about))
+	}
+	if i.kept && !errors.Is(a.err, errHeld) {
+		i.onlyKept()
 	}
 	i.tellAll(r)
 }
 
-func kept(yes bool) string {
-	if yes {
-		return "; whenScaled is Retain now"
-	}
-	return ""
+// onlyKept says that the policy was changed, and the number was not.
+func (i *item) onlyKept() {
+	i.head.Note = strings.TrimSuffix(cmp.Or(i.head.Note, "not scaled"), "; nothing was done") + "; " + nowRetain
+	i.stopped = i.head.Note
 }
 
-// refused says what an error of a request comes to.
-func refused(err error) (action.StepState, string, []string) {
+// accepted is the note of an item whose number was set.
+func (i *item) accepted() string {
+	out := fmt.Sprintf("accepted: %d to %d", i.w.From, i.w.To)
+	if i.kept {
+		out += "; " + nowRetain
+	}
+	return out
+}
+
+// nowRetain says what was changed before the number.
+const nowRetain = "whenScaled is Retain now"
+
+// refused says what an error of a request about something, "the number" or "whenScaled", comes to.
+func refused(err error, about string) (action.StepState, string, []string) {
 	var changed changedError
 	switch e := kube.Explain(err); {
 	case errors.Is(err, send.ErrUnknown):
-		return action.StepUnknown, "no answer; it is not known whether the number was set", []string{e.Sentence}
+		return action.StepUnknown, "no answer; it is not known whether " + about + " was set", []string{e.Sentence}
 	case errors.Is(err, send.ErrReplaced):
 		return action.StepFailed, "was replaced by another of that name; nothing was done", nil
 	case errors.Is(err, errGone):
 		return action.StepFailed, "does not exist any more; nothing was done", nil
 	case errors.As(err, &changed):
 		return action.StepFailed, changed.Error() + "; nothing was done", []string{"Make the plan anew."}
+	case errors.Is(err, errOther):
+		return action.StepFailed, words(err.Error()) + "; nothing was done", []string{"Make the plan anew."}
 	case errors.Is(err, errHeld):
 		return action.StepFailed, words(err.Error()), []string{"Its controller lets go of claims only while all pods that stay are Ready."}
-	case errors.Is(err, context.Canceled):
-		return action.StepUnknown, "cancelled before the answer came; it is not known whether the number was set", nil
+	case errors.Is(err, context.Canceled): // of a reading: what was sent and not answered is ErrUnknown
+		return action.StepLeft, "cancelled before " + about + " was set", nil
 	default:
 		return action.StepFailed, e.Sentence, []string{e.Sentence, e.Next}
 	}
@@ -193,6 +216,10 @@ func (i *item) tellAll(r *run) {
 func (r *run) leave(i *item) {
 	if i.phase == waits {
 		i.end(action.StepLeft, "", nil)
+		i.head.Until = time.Time{}
+		if i.kept {
+			i.onlyKept()
+		}
 	}
 	if i.phase == settles {
 		i.stopped = "not watched to its end"
@@ -206,11 +233,12 @@ func (r *run) leave(i *item) {
 	i.tellAll(r)
 }
 
-// sort takes the pods out of the watches, by their controllers.
+// sort takes the pods out of the watches, by their controllers, and notes of which namespaces they have been read.
 func (r *run) sort() {
-	r.owned = map[types.UID][]*corev1.Pod{}
-	for _, f := range r.pods {
-		all, _, _ := f.all()
+	r.owned, r.read = map[types.UID][]*corev1.Pod{}, map[string]bool{}
+	for ns, f := range r.pods {
+		all, listed, _ := f.all()
+		r.read[ns] = listed
 		for _, o := range all {
 			if p, ok := o.(*corev1.Pod); ok {
 				if owner := metav1.GetControllerOfNoCopy(p); owner != nil {
@@ -223,7 +251,7 @@ func (r *run) sort() {
 
 // live gives the pods of a workload as they are now, and whether they have been read.
 func (r *run) live(w *Workload) ([]*corev1.Pod, bool) {
-	_, listed, _ := r.pods[w.Ref.Namespace].all()
+	listed := r.read[w.Ref.Namespace]
 	if w.Ref.Kind != kube.Deployments {
 		return r.owned[types.UID(w.Ref.UID)], listed
 	}

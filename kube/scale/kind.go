@@ -3,6 +3,7 @@ package scale
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -68,6 +69,12 @@ func (*Kind) Plan(ctx context.Context, c *kube.Cluster, t action.Target, o actio
 		t.Refs = append(t.Refs, one.ref)
 	}
 	p := f.plan(o)
+	if changing := p.changing(); len(changing) > 0 { // what keeps its number is not acted on
+		t.Refs = nil
+		for _, w := range changing {
+			t.Refs = append(t.Refs, w.Ref)
+		}
+	}
 	return p.sheet(f, t, o), nil
 }
 
@@ -104,9 +111,9 @@ func parse(s string, now int32) (int32, string) {
 	switch {
 	case s == "":
 		return 0, "no number: type how many replicas there are to be"
-	case err != nil && strings.Trim(s, "-0123456789") == "":
+	case errors.Is(err, strconv.ErrRange) && n > 0:
 		return 0, text.Cut(s, 20, "...") + " is more than any cluster has"
-	case err != nil || strings.HasPrefix(s, "+"):
+	case err != nil && n >= 0 || strings.HasPrefix(s, "+"):
 		return 0, strconv.Quote(text.Cut(text.Clean(s), 20, "...")) + " is not a whole number"
 	case n < 0:
 		return 0, "fewer than 0 replicas cannot be"
@@ -127,6 +134,7 @@ func (f *facts) workload(t *target, typed string, retain, override bool) Workloa
 		w.ordinals(t.set, f.own(t), f.now)
 		w.judgeSet(t.set)
 		w.judgeClaims(f, t.set, retain)
+		w.remade(f, t.set)
 		w.leftOver(f, t.set)
 		w.judgeReach(f)
 	} else {
@@ -163,7 +171,7 @@ func (w *Workload) judgeBlock(override bool) {
 		return
 	}
 	if !override {
-		w.Refused = append(w.Refused, fmt.Sprintf("blocked by %s (%s): make it well first, or choose below to ask all the same", b.By, b.Why))
+		w.Refused = append(w.Refused, fmt.Sprintf("blocked by %s (%s): make it well first, or tick the box to ask all the same", b.By, b.Why))
 		return
 	}
 	w.Tier = append(w.Tier, "the request will be accepted but will not progress")
@@ -180,9 +188,30 @@ func (w *Workload) judgeTier() {
 	if w.To == 0 {
 		w.Tier = append(w.Tier, "no replica stays: it is an outage")
 	}
-	if n := w.From - w.To; n > 1 && w.To > 0 {
-		w.Tier = append(w.Tier, fmt.Sprintf("%d less", n))
+	if w.loses {
+		w.Tier = append(w.Tier, fmt.Sprintf("if it is a quorum system: %d members need %d, and with %d it is lost, unless the members are told before",
+			w.From, w.majority(), w.To))
 	}
+	if n := w.From - w.To; n > 1 && w.To > 0 {
+		w.Tier = append(w.Tier, fmt.Sprintf("%d pods less at once", n))
+	}
+	switch n := text.Count(w.New); {
+	case !w.huge():
+	case w.New > manyNew:
+		w.Tier = append(w.Tier, fmt.Sprintf("%s new pods, more than %d", n, manyNew))
+	default:
+		w.Tier = append(w.Tier, fmt.Sprintf("%s new pods, more than double", n))
+	}
+}
+
+const (
+	manyNew = 100 // new pods are a step that wants a second look
+	someNew = 20  // are one if that is more than double
+)
+
+// huge reports whether so many pods are made that a typing error is likely, and the cluster may be full of them.
+func (w *Workload) huge() bool {
+	return w.To > w.From && (w.New > manyNew || w.New > someNew && int(w.To) > 2*int(w.From))
 }
 
 func many(n int, single, plural string) string { return text.Plural(n, single, plural) }

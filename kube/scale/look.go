@@ -25,6 +25,8 @@ const (
 	patience = time.Minute
 	// late is how long after its grace period a pod is called stuck.
 	late = 30 * time.Second
+	// unseenFor is how long the controller of a workload may take to see its number before that is told.
+	unseenFor = 10 * time.Second
 	// askWhy is how long a pod is not made before its controller's events are asked for, and how often.
 	askWhy = 5 * time.Second
 )
@@ -48,14 +50,19 @@ func (r *run) look(i *item, now time.Time) {
 	pods, read := r.live(i.w)
 	switch {
 	case !listed || !read:
+		if r.objects[objectsOf{i.w.Ref.Kind, i.w.Ref.Namespace}].forbidden() || r.pods[i.w.Ref.Namespace].forbidden() {
+			r.stop(i, "you may not watch what comes of it", now)
+		}
 		return
 	case o == nil:
+		i.void = true
 		r.stop(i, "it was deleted meanwhile", now)
 		return
 	}
 	state := standingOf(o)
 	i.seen = i.seen || state.replicas == i.w.To
 	if v := versionOf(o.GetResourceVersion()); state.replicas != i.w.To && (i.seen || i.version > 0 && v > i.version) {
+		i.void = true
 		r.stop(i, fmt.Sprintf("another has set it to %d since", state.replicas), now)
 		return
 	}
@@ -68,10 +75,54 @@ func (r *run) look(i *item, now time.Time) {
 		r.lookReplicas(i, pods, state, now)
 	}
 	r.lookClaims(i, o, now)
-	if state.seen && i.seen && i.settled(state, pods) {
-		i.phase, i.outcome = over, action.Done
+	i.await(state, now)
+	switch {
+	case !state.seen || !i.seen:
+	case i.settled(state, pods):
+		i.phase = over
+	case i.happened() && state.there == i.w.To && now.Sub(i.moved) >= patience:
+		r.stop(i, fmt.Sprintf("%d of %d Ready%s", state.ready, i.w.To, illOf(pods, now)), now)
+		return
 	}
 	i.tellAll(r)
+}
+
+// await says that nothing happens because the controller has not seen the number: then no pod waits for another.
+func (i *item) await(s standing, now time.Time) {
+	late := now.Sub(i.head.Since)
+	if s.seen || !i.seen || late < unseenFor {
+		if i.unseen != "" {
+			i.unseen, i.head.Note, i.head.Severity = "", i.accepted(), kube.OK
+		}
+		return
+	}
+	i.unseen = fmt.Sprintf("the controller has not seen the number yet (for %s): is kube-controller-manager well?", text.Age(now, i.head.Since))
+	i.head.Note, i.head.Severity = "accepted; "+i.unseen, kube.Warning
+	for _, p := range i.pods {
+		if p.step.State == action.StepWaits || p.step.State == action.StepBlocked {
+			p.step.Note = i.unseen
+		}
+	}
+}
+
+// illOf names the pods that are not well.
+func illOf(pods []*corev1.Pod, now time.Time) string {
+	var ill []string
+	for _, p := range pods {
+		if well, state := wellness(p, 0, now); !well && active(p) {
+			ill = append(ill, text.Clean(p.Name)+" "+state)
+		}
+	}
+	if len(ill) == 0 {
+		return ""
+	}
+	slices.Sort(ill)
+	return ": " + few(ill, 2)
+}
+
+// happened reports whether all that the plan names has come to its end.
+func (i *item) happened() bool {
+	return !slices.ContainsFunc(slices.Concat(i.pods, i.claims), func(p *part) bool { return !p.step.State.Ended() })
 }
 
 // standing is what the status of a workload says.
@@ -111,20 +162,27 @@ func standingOf(o metav1.Object) standing {
 
 // settled reports whether all that the number asks for has happened.
 func (i *item) settled(s standing, pods []*corev1.Pod) bool {
-	for _, p := range slices.Concat(i.pods, i.claims) {
-		if !p.step.State.Ended() {
-			return false
-		}
-	}
-	if s.there != i.w.To || !i.w.down() && (s.ready != i.w.To || s.available != i.w.To) {
+	if !i.happened() || s.there != i.w.To || !i.w.down() && (s.ready != i.w.To || s.available != i.w.To) {
 		return false
 	}
-	return i.w.Policy != "" || len(pods) <= int(i.w.To)
+	return i.w.Policy != "" || count(pods, holds) <= int(i.w.To)
+}
+
+// holds reports whether a pod is still there for its ReplicaSet: one that has ended is not, and stays for the garbage
+// collector.
+func holds(p *corev1.Pod) bool { return active(p) || p.DeletionTimestamp != nil }
+
+func count(pods []*corev1.Pod, is func(*corev1.Pod) bool) int {
+	n := 0
+	for _, p := range pods {
+		n += boolInt(is(p))
+	}
+	return n
 }
 
 // stop ends an item whose end cannot come any more.
 func (r *run) stop(i *item, why string, now time.Time) {
-	i.phase, i.outcome, i.stopped = over, action.Partial, why
+	i.phase, i.stopped = over, why
 	i.head.Note, i.head.Severity, i.head.Since = "accepted; "+why, kube.Warning, now
 	for _, p := range slices.Concat(i.pods, i.claims) {
 		if !p.step.State.Ended() {
@@ -308,6 +366,8 @@ func (r *run) lookReplicas(i *item, pods []*corev1.Pod, s standing, now time.Tim
 		switch {
 		case pod.DeletionTimestamp != nil:
 			i.terminating(part(pod.Name, uid, false), pod, now)
+		case !old[uid] && !active(pod):
+			i.becomes(part(pod.Name, uid, true), action.StepFailed, "ended: another is made in its place", now)
 		case !old[uid]:
 			i.coming(part(pod.Name, uid, true), pod, 0, now)
 		}
@@ -329,7 +389,7 @@ func (r *run) lookReplicas(i *item, pods []*corev1.Pod, s standing, now time.Tim
 }
 
 func newPart(ref kube.Ref, made bool, now time.Time, place int) *part {
-	return &part{made: made, step: action.Step{Object: ref, State: action.StepWaits, Since: now, Place: place}}
+	return &part{made: made, step: action.Step{Object: ref, State: action.StepWaits, Since: now, Place: place, Follows: true}}
 }
 
 // lookClaims looks at the claims that go with pods.
@@ -341,13 +401,16 @@ func (r *run) lookClaims(i *item, o metav1.Object, now time.Time) {
 	for _, p := range i.claims {
 		found, listed := f.get(p.claim.UID)
 		switch gone := i.gone(p.claim.Pod); {
-		case !listed || p.step.State.Ended():
+		case p.step.State.Ended():
+		case f.forbidden():
+			i.becomes(p, action.StepAccepted, "you may not watch claims", now)
+		case !listed:
 		case found == nil:
 			i.becomes(p, action.StepGone, "", now)
 		case found.GetDeletionTimestamp() != nil:
 			i.becomes(p, action.StepTerminating, "", now)
 		case gone && !deletes(o.(*appsv1.StatefulSet)) && !ownedByAPod(found.GetOwnerReferences()):
-			i.becomes(p, action.StepStays, "kept: whenScaled is Retain now", now)
+			i.becomes(p, action.StepStays, staysNow, now)
 		case gone:
 			state := action.StepWaits
 			if now.Sub(i.moved) >= patience {
@@ -355,9 +418,23 @@ func (r *run) lookClaims(i *item, o metav1.Object, now time.Time) {
 			}
 			i.becomes(p, state, "its pod has gone; the garbage collector deletes it", now)
 		default:
-			i.becomes(p, action.StepWaits, "goes with "+p.claim.Pod, now)
+			i.becomes(p, action.StepWaits, willGo(p.claim, found, o.(*appsv1.StatefulSet)), now)
 		}
 	}
+}
+
+// staysNow is said of a claim that the plan has going, and that nothing takes away any more.
+const staysNow = "stays: " + nowRetain
+
+// willGo says whether a claim goes with its pod, as policy and owners are now.
+func willGo(c Claim, found metav1.Object, set *appsv1.StatefulSet) string {
+	switch {
+	case deletes(set):
+		return "goes with " + c.Pod
+	case ownedByAPod(found.GetOwnerReferences()):
+		return "goes with " + c.Pod + " still: " + nowRetain + ", its controller has not let go of it"
+	}
+	return staysNow
 }
 
 // gone reports whether a pod of the plan has gone.

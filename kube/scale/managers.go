@@ -22,46 +22,56 @@ func (w *Workload) judgeManagers(o metav1.Object) {
 	}
 	if owner := metav1.GetControllerOf(o); owner != nil && !strings.HasPrefix(owner.APIVersion, "apps/") {
 		group, _, _ := strings.Cut(owner.APIVersion, "/")
-		say(kube.Bad, "owned by %s/%s (%s): that operator sets %d again; change it there", words(owner.Kind), words(owner.Name), words(group), w.From)
+		say(kube.Bad, "owned by %s/%s (%s): that operator sets its own number again; change it there", words(owner.Kind), words(owner.Name), words(group))
 	}
-	if who := gitOps(o); who != "" {
-		say(kube.Warning, "%s: its next sync sets %d again, if the number is in its manifest", who, w.From)
+	for _, who := range gitOps(o) {
+		say(kube.Warning, "%s: its next sync sets its own number again, if its manifest has one", who)
 	}
 	if release := o.GetAnnotations()["meta.helm.sh/release-name"]; release != "" || o.GetLabels()["app.kubernetes.io/managed-by"] == "Helm" {
-		say(kube.Warning, "Helm made it%s: its next upgrade may set %d again", in("release", release), w.From)
+		say(kube.Warning, "Helm made it%s: its next upgrade may set its own number again", in("release", release))
 	}
-	if who := applied(o); who != "" {
-		say(kube.Warning, "%s has set the number by apply: the next apply sets %d again", who, w.From)
+	who := appliers(o)
+	if n, ok := lastApplied(o); ok {
+		say(kube.Warning, "kubectl has set the number by apply: the next apply of that manifest sets %s again", n)
+		who = slices.DeleteFunc(who, func(name string) bool { return strings.HasPrefix(name, "kubectl") })
+	}
+	if len(who) > 0 {
+		say(kube.Warning, "%s %s set the number by apply: the next apply sets its own number again", few(who, 4), either(len(who), "has", "have"))
 	}
 	if !found {
 		w.pass("nobody else is seen to set the number")
 	}
 }
 
-// gitOps names the GitOps tool that keeps an object as it is in a repository.
-func gitOps(o metav1.Object) string {
+// gitOps names the GitOps tools that keep an object as it is in a repository, each once.
+func gitOps(o metav1.Object) []string {
 	labels, notes := o.GetLabels(), o.GetAnnotations()
+	var out, seen []string
+	add := func(tool, what, name string) {
+		if !slices.Contains(seen, tool) {
+			seen, out = append(seen, tool), append(out, tool+" manages it"+in(what, name))
+		}
+	}
 	if id := notes["argocd.argoproj.io/tracking-id"]; id != "" {
 		app, _, _ := strings.Cut(id, ":")
-		return "Argo CD manages it" + in("app", app)
+		add("Argo CD", "app", app)
 	}
-	if app := labels["argocd.argoproj.io/instance"]; app != "" {
-		return "Argo CD manages it" + in("app", app)
-	}
-	if name := labels["kustomize.toolkit.fluxcd.io/name"]; name != "" {
-		return "Flux manages it" + in("kustomization", name)
-	}
-	if name := labels["helm.toolkit.fluxcd.io/name"]; name != "" {
-		return "Flux manages it" + in("release", name)
+	for _, m := range []struct{ label, tool, what string }{
+		{"argocd.argoproj.io/instance", "Argo CD", "app"}, {"kustomize.toolkit.fluxcd.io/name", "Flux", "kustomization"},
+		{"helm.toolkit.fluxcd.io/name", "Flux", "release"},
+	} {
+		if name := labels[m.label]; name != "" {
+			add(m.tool, m.what, name)
+		}
 	}
 	for _, m := range setters(o) {
 		for _, tool := range []struct{ has, name string }{{"argocd", "Argo CD"}, {"kustomize-controller", "Flux"}, {"helm-controller", "Flux"}} {
 			if strings.Contains(m.Manager, tool.has) {
-				return tool.name + " manages it" + in("as", m.Manager)
+				add(tool.name, "as", m.Manager)
 			}
 		}
 	}
-	return ""
+	return out
 }
 
 func in(what, name string) string {
@@ -85,22 +95,28 @@ func setters(o metav1.Object) []metav1.ManagedFieldsEntry {
 	})
 }
 
-// applied names who has set the number by applying a manifest that holds it.
-func applied(o metav1.Object) string {
+// appliers name who has set the number by applying a manifest that holds it, each once.
+func appliers(o metav1.Object) []string {
+	var out []string
 	for _, m := range setters(o) {
-		if m.Operation == metav1.ManagedFieldsOperationApply && m.Manager != send.FieldManager {
-			return words(m.Manager)
+		name := words(m.Manager)
+		if m.Operation == metav1.ManagedFieldsOperationApply && m.Manager != send.FieldManager && !slices.Contains(out, name) {
+			out = append(out, name)
 		}
 	}
+	return out
+}
+
+// lastApplied gives the number in the manifest that kubectl has applied last, from the side of the client.
+func lastApplied(o metav1.Object) (string, bool) {
 	var last struct {
-		Spec map[string]json.RawMessage `json:"spec"`
+		Spec struct {
+			Replicas *int32 `json:"replicas"`
+		} `json:"spec"`
 	}
 	raw := o.GetAnnotations()[corev1.LastAppliedConfigAnnotation]
-	if raw == "" || json.Unmarshal([]byte(raw), &last) != nil {
-		return ""
+	if raw == "" || json.Unmarshal([]byte(raw), &last) != nil || last.Spec.Replicas == nil {
+		return "", false
 	}
-	if _, has := last.Spec["replicas"]; has {
-		return "kubectl"
-	}
-	return ""
+	return fmt.Sprint(*last.Spec.Replicas), true
 }

@@ -134,17 +134,17 @@ func firstIll(descending []*Member) *Member {
 func (w *Workload) judgeSet(s *appsv1.StatefulSet) {
 	w.updated, w.current, w.seen = s.Status.UpdatedReplicas, s.Status.CurrentReplicas, s.Status.ObservedGeneration
 	w.Deletes = deletes(s)
-	w.strategy = string(s.Spec.UpdateStrategy.Type)
+	strategy := s.Spec.UpdateStrategy.Type
 	rolling := s.Status.UpdateRevision != "" && s.Status.CurrentRevision != s.Status.UpdateRevision
-	if rolling && w.strategy != string(appsv1.OnDeleteStatefulSetStrategyType) {
+	if rolling && strategy != appsv1.OnDeleteStatefulSetStrategyType {
 		w.warn(kube.Warning, fmt.Sprintf("a rollout is going on: %d of %d updated; scaling goes before it", w.updated, w.From))
 	} else if !rolling {
 		w.pass("no rollout is going on")
 	}
-	switch w.strategy {
-	case string(appsv1.OnDeleteStatefulSetStrategyType):
+	switch strategy {
+	case appsv1.OnDeleteStatefulSetStrategyType:
 		w.warn(kube.Notice, "update strategy OnDelete: pods that are made have the newest template, the others keep theirs")
-	case string(appsv1.RollingUpdateStatefulSetStrategyType), "":
+	case appsv1.RollingUpdateStatefulSetStrategyType, "":
 		if u := s.Spec.UpdateStrategy.RollingUpdate; u != nil && u.Partition != nil && *u.Partition > 0 {
 			w.warn(kube.Notice, fmt.Sprintf("partition %d: new pods with lower ordinals come from the old revision", *u.Partition))
 		}
@@ -154,6 +154,12 @@ func (w *Workload) judgeSet(s *appsv1.StatefulSet) {
 	if n := s.Spec.MinReadySeconds; n > 0 && w.Policy == appsv1.OrderedReadyPodManagement {
 		w.warn(kube.Notice, fmt.Sprintf("each pod has to be Ready for %ds before the next one is touched", n))
 	}
+	if w.changes() {
+		w.warn(kube.Notice, "scale only if you are sure the application itself is completely healthy")
+	}
+	if w.down() && w.To > 0 {
+		w.warn(kube.Notice, "which member leads is not known to Kubernetes: ask the owner before")
+	}
 	w.quorum()
 }
 
@@ -162,15 +168,14 @@ func (w *Workload) quorum() {
 	if w.From < 3 || !w.down() || w.To == 0 {
 		return
 	}
-	need := w.From/2 + 1
-	switch {
-	case w.To < need:
-		w.warn(kube.Warning, fmt.Sprintf("a quorum of %d needs %d: with %d it is lost, unless the members are told before", w.From, need, w.To))
-	case w.To == need:
-		w.warn(kube.Warning, fmt.Sprintf("a quorum of %d needs %d: there is no spare until the quorum itself is made smaller", w.From, need))
+	w.loses = w.To < w.majority()
+	if w.To == w.majority() {
+		w.warn(kube.Warning, fmt.Sprintf("if these vote: a quorum of %d needs %d, there is no spare until the quorum itself is made smaller", w.From, w.To))
 	}
-	w.warn(kube.Notice, "which member leads is not known to Kubernetes: ask the owner before")
 }
+
+// majority is how many of the members that there are now have to be there to decide something.
+func (w *Workload) majority() int32 { return w.From/2 + 1 }
 
 // healthy judges the health of the pods as a whole.
 func (w *Workload) healthy() {

@@ -4,13 +4,14 @@
 package scale
 
 import (
-	"strings"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"ktriage/kube"
 )
@@ -44,13 +45,14 @@ type Workload struct {
 	Tier    []string // why the name has to be typed, worst first
 	Refused []string // why it cannot be confirmed, worst first
 
-	notes    []note          // what else to know
-	selects  labels.Selector // its pods
-	ready    int32           // pods that are well
-	updated  int32
-	current  int32
-	seen     int64 // generation that its controller has seen
-	strategy string
+	notes     []note          // what else to know
+	selects   labels.Selector // its pods
+	revisions []types.UID     // the ReplicaSets of a Deployment
+	ready     int32           // pods that are well
+	loses     bool            // of a StatefulSet: fewer stay than a majority of those that there are
+	updated   int32
+	current   int32
+	seen      int64 // generation that its controller has seen
 }
 
 // Member is a pod of a workload.
@@ -115,10 +117,16 @@ func (w *Workload) warn(s kube.Severity, text string) {
 }
 func (w *Workload) pass(text string) { w.notes = append(w.notes, note{good: true, text: text}) }
 
-// owns reports whether a pod is one of a Deployment: of a ReplicaSet of its name.
+// owns reports whether a pod is one of a Deployment: of a ReplicaSet that the plan has seen, or of one that was made since,
+// whose name is that of the Deployment and the hash of its template (getNewReplicaSet in pkg/controller/deployment/sync.go).
+// The ReplicaSets of web-api begin with "web-" too.
 func (w *Workload) owns(p *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(p)
-	return owner.Kind == "ReplicaSet" && strings.HasPrefix(owner.Name, w.Ref.Name+"-") && w.selects.Matches(labels.Set(p.Labels))
+	if owner.Kind != "ReplicaSet" || !w.selects.Matches(labels.Set(p.Labels)) {
+		return false
+	}
+	hash := p.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+	return slices.Contains(w.revisions, owner.UID) || hash != "" && owner.Name == w.Ref.Name+"-"+hash
 }
 
 // changes reports whether the number is another one.

@@ -143,7 +143,7 @@ func TestQuotasAndBudgetsAreSaidInNumbers(t *testing.T) {
 	q.Status.Hard, q.Status.Used = list("pods", "10"), list("pods", "7")
 	w.quota(q, nil, nil)
 	is(t, "notes", texts(w), "quota team allows 1 of 3 new pods: requests.cpu 2500m used of 4\n"+
-		"quota team wants limits.memory to be set, and its template does not: no pod can be made")
+		"quota team wants limits.memory to be set, and its template does not: no pod can be made, unless a LimitRange sets it")
 	for spec, want := range map[string]int{"1": 1, "50%": 2, "-1": 2, "-50%": 1} {
 		b := &policyv1.PodDisruptionBudget{}
 		v := intstr.Parse(strings.TrimPrefix(spec, "-"))

@@ -45,9 +45,14 @@ type sender struct {
 // errNotBegun says that the run ended before a request was sent.
 var errNotBegun = errors.New("nothing was sent")
 
-// replicas sets the number of an object that has the number from still, and gives its version then (ScaleREST.Update in
-// pkg/registry/apps/statefulset/storage/storage.go: UID and resourceVersion are preconditions).
-func (s *sender) replicas(ctx context.Context, ref kube.Ref, from, to int32) (version string, err error) {
+// errOther says that what the plan was made of is not so any more.
+var errOther = errors.New("changed by someone else")
+
+// replicas sets the number of an object that is as the plan has it still, and gives its version then (ScaleREST.Update in
+// pkg/registry/apps/statefulset/storage/storage.go: UID and resourceVersion are preconditions). deletes: the plan says that
+// claims go.
+func (s *sender) replicas(ctx context.Context, w *Workload, deletes bool) (version string, err error) {
+	ref, from, to := w.Ref, w.From, w.To
 	for tries := 0; ; tries++ {
 		now, err := s.scale(ctx, ref)
 		if err != nil {
@@ -55,6 +60,11 @@ func (s *sender) replicas(ctx context.Context, ref kube.Ref, from, to int32) (ve
 		}
 		if now.Spec.Replicas != from {
 			return "", changedError{from, now.Spec.Replicas}
+		}
+		if w.Policy != "" {
+			if now.ResourceVersion, err = s.asPlanned(ctx, w, deletes); err != nil {
+				return "", err
+			}
 		}
 		now.Spec.Replicas = to
 		if !s.begin() {
@@ -72,6 +82,21 @@ func (s *sender) replicas(ctx context.Context, ref kube.Ref, from, to int32) (ve
 		}
 		return "", err
 	}
+}
+
+// asPlanned reads a StatefulSet once more, and gives its version, if the number does to it what the plan says: the same
+// ordinals, and no claim deleted that the plan keeps. The version is the precondition of the number that is sent next.
+func (s *sender) asPlanned(ctx context.Context, w *Workload, mayDelete bool) (version string, err error) {
+	set, err := s.set(ctx, w.Ref)
+	switch {
+	case err != nil:
+		return "", err
+	case w.down() && deletes(set) && !mayDelete:
+		return "", fmt.Errorf("whenScaled is Delete now, claims would go that the plan keeps: %w", errOther)
+	case start(set) != w.Start:
+		return "", fmt.Errorf("its ordinals begin at %d, no longer at %d: %w", start(set), w.Start, errOther)
+	}
+	return set.ResourceVersion, nil
 }
 
 // settle finds out whether a number that was not answered for has been set.

@@ -16,8 +16,9 @@ import (
 
 // say tells how the whole stands.
 func (r *run) say() {
-	ended, of, blocked := 0, 0, ""
+	ended, of, blocked, unseen := 0, 0, "", ""
 	for _, i := range r.items {
+		unseen = cmp.Or(unseen, i.unseen)
 		of++
 		ended += boolInt(i.head.State.Ended())
 		for _, p := range slices.Concat(i.pods, i.claims) {
@@ -29,7 +30,12 @@ func (r *run) say() {
 		}
 	}
 	note := r.standing()
-	if blocked != "" {
+	switch {
+	case r.away != "":
+		note += "; waits for the server: " + text.Cut(r.away, 60, "...")
+	case unseen != "":
+		note += "; " + unseen
+	case blocked != "":
 		note += "; blocked: " + blocked
 	}
 	if why := r.deaf(); why != "" {
@@ -91,7 +97,7 @@ func (r *run) result(ctx context.Context, began time.Time) action.Result {
 	var undo []kube.Ref
 	options := action.Options{}
 	count := map[action.StepState]int{}
-	reached, worst := 0, ""
+	reached, worst, kept := 0, "", false
 	for _, i := range r.items {
 		count[i.head.State]++
 		if i.stopped != "" {
@@ -99,20 +105,21 @@ func (r *run) result(ctx context.Context, began time.Time) action.Result {
 		} else {
 			reached++
 		}
-		if i.head.State == action.StepDone && (i.outcome != action.Partial) {
+		kept = kept || i.kept
+		if i.head.State == action.StepDone && !i.void {
 			undo = append(undo, i.w.Ref)
 			options[OptionReplicas+i.w.Ref.UID] = strconv.Itoa(int(i.w.From))
 		}
 	}
-	out := action.Result{Page: r.page()}
+	out := action.Result{Page: append(r.policies(), r.page()...)}
 	switch took := time.Since(began).Seconds(); {
 	case count[action.StepUnknown] > 0:
 		out.State, out.Summary = action.Unknown, worst
 	case ctx.Err() != nil && reached < len(r.items):
-		out.State, out.Summary = action.Cancelled, r.cancelled(count[action.StepDone])
+		out.State, out.Summary = action.Cancelled, r.cancelled(count[action.StepDone], kept)
 	case reached == len(r.items):
 		out.State, out.Summary = action.Done, fmt.Sprintf("%s in %.1fs", r.done(), took)
-	case count[action.StepFailed] == len(r.items):
+	case count[action.StepFailed] == len(r.items) && !kept:
 		out.State, out.Summary = action.Failed, worst
 	case len(r.items) == 1:
 		out.State, out.Summary = action.Partial, worst
@@ -158,7 +165,7 @@ func (r *run) overridden() []action.Row {
 	var out []action.Row
 	for _, i := range r.items {
 		o, _ := r.objects[objectsOf{i.w.Ref.Kind, i.w.Ref.Namespace}].get(i.w.Ref.UID)
-		if o == nil || i.head.State != action.StepDone || i.outcome == action.Partial {
+		if o == nil || i.head.State != action.StepDone || i.void {
 			continue
 		}
 		if now := standingOf(o).replicas; now != i.w.To && versionOf(o.GetResourceVersion()) > i.version {
@@ -168,8 +175,11 @@ func (r *run) overridden() []action.Row {
 	return out
 }
 
-func (r *run) cancelled(accepted int) string {
-	if accepted == 0 {
+func (r *run) cancelled(accepted int, kept bool) string {
+	switch {
+	case accepted == 0 && kept:
+		return "nothing was scaled; " + nowRetain
+	case accepted == 0:
 		return "nothing was scaled"
 	}
 	return fmt.Sprintf("%d of %s asked; what was accepted goes on", accepted, r.plan.noun(len(r.items)))
@@ -179,7 +189,7 @@ func (r *run) done() string {
 	if len(r.items) == 1 {
 		w := r.items[0].w
 		out := fmt.Sprintf("%d to %d replicas", w.From, w.To)
-		if n := len(w.fated(Deleted)); n > 0 {
+		if len(r.items[0].claims) > 0 {
 			gone := 0
 			for _, p := range r.items[0].claims {
 				gone += boolInt(p.step.State == action.StepGone)
@@ -189,6 +199,20 @@ func (r *run) done() string {
 		return out
 	}
 	return r.plan.noun(len(r.items)) + " scaled"
+}
+
+// policies says that undo does not take back what was changed beside the number.
+func (r *run) policies() []action.Section {
+	out := action.Section{Title: nowRetain}
+	for _, i := range r.items {
+		if i.kept {
+			out.Rows = append(out.Rows, line(kube.Notice, "%s: undo sets the number back; whenScaled stays Retain.", full(i.w.Ref)))
+		}
+	}
+	if out.Rows = cut(out.Rows, 1); len(out.Rows) == 0 {
+		return nil
+	}
+	return []action.Section{out}
 }
 
 // page is what there is to look at afterwards: claims that are left, and how to delete them.

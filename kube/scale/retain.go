@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +12,7 @@ import (
 	"ktriage/internal/text"
 	"ktriage/kube"
 	"ktriage/kube/action"
+	"ktriage/kube/send"
 )
 
 // RetainKind is the action that keeps the claims of StatefulSets that are scaled down. It is the emergency key while a
@@ -93,7 +93,9 @@ func (p *Plan) retainSheet(t action.Target, o action.Options) *action.Plan {
 		}
 		for _, c := range w.Claims {
 			row := action.Row{Cells: []string{c.Name, c.Size, c.Volume, "stays, if " + c.Pod + " has not gone before"}}
-			if c.Fate == Deleted {
+			if c.UID == "" {
+				row.Severity, row.Cells[3] = kube.Warning, c.Why
+			} else if c.Fate == Deleted {
 				lost++
 				row.Severity, row.Cells[3] = kube.Bad, "lost: "+c.Why
 			} else {
@@ -189,6 +191,9 @@ func (r *run) saved(w *Workload, now time.Time) *item {
 	i.head = action.Step{Object: w.Ref, State: action.StepWaits, Since: now, Note: "whenScaled Delete", Place: r.next()}
 	r.report(i.head)
 	for _, c := range w.Claims {
+		if c.UID == "" {
+			continue // it was not read: nobody can say what becomes of it
+		}
 		p := newPart(kube.Ref{Kind: kube.Claims, Namespace: w.Ref.Namespace, Name: c.Name, UID: c.UID}, false, now, r.next())
 		p.claim = c
 		i.claims = append(i.claims, p)
@@ -212,17 +217,26 @@ func (r *run) keep(ctx context.Context, i *item) {
 		return sends
 	}}
 	err := s.retain(ctx, i.w.Ref)
+	for send.Away(err) && ctx.Err() == nil {
+		r.hold(i, err, time.Now())
+		pause(ctx, time.Until(r.until))
+		if !r.progress.Go(ctx) {
+			break
+		}
+		err = s.retain(ctx, i.w.Ref)
+	}
+	r.release(i)
 	now := time.Now()
 	i.moved = now
 	switch {
 	case err == nil:
 		i.phase = settles
-		i.head.State, i.head.Since, i.head.Note = action.StepDone, now, "whenScaled is Retain now"
-	case ctx.Err() != nil && !i.sent.Load():
+		i.head.State, i.head.Since, i.head.Note = action.StepDone, now, nowRetain
+		i.head.Follows = true
+	case ctx.Err() != nil && (send.Away(err) || !i.sent.Load()):
 		i.end(action.StepLeft, "", nil)
 	default:
-		state, note, why := refused(err)
-		i.end(state, strings.ReplaceAll(note, "the number was set", "whenScaled was set"), why)
+		i.end(refused(err, "whenScaled"))
 	}
 	i.tellAll(r)
 }
@@ -237,6 +251,8 @@ func (r *run) lookSaved(i *item, now time.Time) {
 		found, listed := r.claims[i.w.Ref.Namespace].get(p.claim.UID)
 		switch {
 		case p.step.State.Ended():
+		case r.claims[i.w.Ref.Namespace].forbidden():
+			i.becomes(p, action.StepAccepted, "you may not watch claims", now)
 		case !listed:
 		case found == nil:
 			i.becomes(p, action.StepFailed, "was deleted before it could be kept", now)
@@ -254,7 +270,7 @@ func (r *run) lookSaved(i *item, now time.Time) {
 		done = done && p.step.State.Ended()
 	}
 	if done {
-		i.phase, i.outcome = over, action.Done
+		i.phase = over
 	}
 	i.tellAll(r)
 }

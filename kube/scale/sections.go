@@ -32,9 +32,9 @@ func (p *Plan) sections() []action.Section {
 	var out []action.Section
 	if len(p.Workloads) == 1 {
 		w := &p.Workloads[0]
-		out = []action.Section{p.blocks(), p.lost(), p.safer(), p.twice(), w.strip(p), w.volumes(), w.checks()}
+		out = []action.Section{p.blocks(), p.twice(), p.lost(), p.safer(), w.strip(p), w.volumes(p.Retain), w.checks()}
 	} else {
-		out = []action.Section{p.blocks(), p.lost(), p.safer(), p.twice(), p.table(), p.warnings()}
+		out = []action.Section{p.blocks(), p.twice(), p.lost(), p.safer(), p.table(), p.warnings()}
 	}
 	var unknown []action.Row
 	for _, u := range p.Unknown {
@@ -224,6 +224,8 @@ func (w *Workload) stretch(m []Member) action.Row {
 			after = fmt.Sprintf("%d removed", len(m))
 		case first.Made > 0:
 			after = fmt.Sprintf("%d made", len(m))
+		case first.State == "Terminating":
+			after = first.after(w)
 		}
 	}
 	row.Cells = []string{name, first.now(), node, after}
@@ -260,6 +262,10 @@ func (m Member) after(w *Workload) string {
 		return "made " + place(m.Made)
 	case m.Made > 0:
 		return "made"
+	case m.State == "Terminating" && w.Policy == "":
+		return "goes"
+	case m.State == "Terminating":
+		return "made again"
 	}
 	return "stays"
 }
@@ -290,16 +296,19 @@ func (w *Workload) sideBySide(out action.Section, p *Plan) action.Section {
 }
 
 // volumes lists the claims that are made, used again or left, and those that go where that is not told above.
-func (w *Workload) volumes() action.Section {
+func (w *Workload) volumes(retain bool) action.Section {
 	out := action.Section{Title: "volumes", Columns: []action.Column{
 		{Title: "CLAIM"}, {Title: "SIZE"}, {Title: "MODE"}, {Title: "VOLUME", Wide: true}, {Title: "AFTER"},
 	}}
 	if !w.changes() {
 		return out
 	}
-	if w.Deletes {
+	switch {
+	case w.Deletes && retain && w.down():
+		out.Note = "whenScaled Retain (set first)"
+	case w.Deletes:
 		out.Note = "whenScaled Delete"
-	} else {
+	default:
 		out.Note = "whenScaled Retain: none is deleted"
 	}
 	for _, fate := range []Fate{Reused, Kept, Made} {
@@ -307,7 +316,7 @@ func (w *Workload) volumes() action.Section {
 			severity := kube.OK
 			after := c.after()
 			if fate == Reused {
-				severity, after = kube.Warning, after+", made "+c.Created.UTC().Format("2006-01-02 15:04")
+				severity, after = kube.Warning, after+", made "+c.Created.Local().Format("2006-01-02 15:04")
 			}
 			out.Rows = append(out.Rows, action.Row{Severity: severity, Cells: []string{c.Name, c.Size, c.Mode, cmp.Or(c.Volume, "-"), after}})
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"ktriage/internal/text"
@@ -71,19 +72,20 @@ func (p *Plan) headline() string {
 	}
 	out := fmt.Sprintf("%d of %s: %s, %s.", c.change, p.noun(len(p.Workloads)), many(c.goes, "pod goes", "pods go"), many(c.comes, "comes", "come"))
 	if c.deleted > 0 {
-		out += " " + many(c.deleted, "claim is", "claims are") + " deleted with them."
+		out += " " + many(c.deleted, "claim goes", "claims go") + " with them: " + disks(p.deleted()) + "."
 	}
 	return out
 }
 
 // counts sum a plan up.
-type counts struct{ change, goes, comes, deleted, blocked int }
+type counts struct{ change, goes, comes, deleted, kept, made, blocked int }
 
 func (p *Plan) count() counts {
 	var c counts
 	for _, w := range p.changing() {
 		c.change++
 		c.goes, c.comes, c.deleted = c.goes+w.Fewer, c.comes+w.New, c.deleted+len(w.fated(Deleted))
+		c.kept, c.made = c.kept+len(w.fated(Kept)), c.made+len(w.fated(Made))
 		if w.Blocked != nil {
 			c.blocked++
 		}
@@ -104,6 +106,8 @@ func (w *Workload) headline() string {
 	if b := w.Blocked; b != nil && (b.Down || !w.down()) {
 		before := slices.Concat(b.Goes, b.Comes)
 		switch {
+		case len(before) == 0 && b.Why == "Terminating":
+			return out + " The server accepts it, and nothing happens until " + b.By + " has gone and is made again."
 		case len(before) == 0:
 			return out + " The server accepts it, and nothing happens: blocked by " + b.By + "."
 		case len(b.Goes) > 0:
@@ -112,10 +116,11 @@ func (w *Workload) headline() string {
 		return fmt.Sprintf("%s %s made, and then nothing more happens: blocked by %s.", out, few(before, mostNamed)+isOrAre(len(before)), b.By)
 	}
 	out += w.going() + w.coming()
-	if n := len(w.fated(Deleted)); n > 0 && w.Fewer == 1 {
-		out += " Its volumes are deleted with it."
-	} else if n > 0 {
-		out += " Their volumes are deleted with them."
+	if gone := w.fated(Deleted); len(gone) > 0 {
+		out += fmt.Sprintf(" %s with %s: %s.", many(len(gone), "claim goes", "claims go"), map[bool]string{true: "it", false: "them"}[w.Fewer == 1], disks(gone))
+	}
+	if w.loses {
+		out += fmt.Sprintf(" If its members vote, their quorum is lost: %d need %d, and %d stays.", w.From, w.majority(), w.To)
 	}
 	return out
 }
@@ -195,11 +200,19 @@ func (p *Plan) facts() []action.Fact {
 	}
 	c := p.count()
 	if c.change > 0 {
-		undo := "scale back; pods are made anew, with the claims that they had"
-		if c.deleted > 0 {
-			undo = "only partly: scaling back saves a volume only while the deletion of its pod has not begun"
-		} else if c.goes == 0 {
+		undo := "scale back; pods are made anew"
+		switch {
+		case c.deleted > 0:
+			undo = "only partly: scaling back saves a claim only while the deletion of its pod has not begun"
+		case c.kept > 0:
+			undo += ", with the claims that they had"
+		case c.goes == 0 && c.made > 0:
 			undo = "scale back; claims that were made stay"
+		case c.goes == 0:
+			undo = "scale back"
+		}
+		if p.Retain && slices.ContainsFunc(p.changing(), func(w *Workload) bool { return w.Deletes && w.down() }) {
+			undo += "; whenScaled stays Retain"
 		}
 		out = append(out, action.Fact{Name: "undo", Text: undo})
 	}
@@ -276,6 +289,58 @@ func sizes(claims []Claim) string {
 	return strings.Join(order, ", ")
 }
 
+// deleted are the claims that go.
+func (p *Plan) deleted() []Claim {
+	var out []Claim
+	for _, w := range p.changing() {
+		out = append(out, w.fated(Deleted)...)
+	}
+	return out
+}
+
+// disks says what becomes of the volumes of claims that go: the claim alone says nothing about the data
+// (PersistentVolumeReclaimPolicy).
+func disks(claims []Claim) string {
+	var gone, stay, unknown []Claim
+	for _, c := range claims {
+		switch {
+		case c.UID != "" && c.Volume == "": // it has none
+		case c.Reclaim == string(corev1.PersistentVolumeReclaimDelete):
+			gone = append(gone, c)
+		case c.Reclaim == string(corev1.PersistentVolumeReclaimRetain):
+			stay = append(stay, c)
+		default:
+			unknown = append(unknown, c)
+		}
+	}
+	var out []string
+	if n := len(gone); n > 0 {
+		out = append(out, fmt.Sprintf("%s, %s,%s deleted", one(n, "disk"), total(gone), isOrAre(n)))
+	}
+	if n := len(stay); n > 0 {
+		what := one(n, "disk")
+		if len(out) > 0 {
+			what = text.Count(n)
+		}
+		out = append(out, what+either(n, " stays Released and has", " stay Released and have")+" to be bound again by hand")
+	}
+	if n := len(unknown); n > 0 {
+		out = append(out, "what becomes of "+one(n, "disk")+" is not known")
+	}
+	if len(out) == 0 {
+		return "no disk behind"
+	}
+	return strings.Join(out, ", ")
+}
+
+// either is one of two words, by number.
+func either(n int, single, plural string) string {
+	if n == 1 {
+		return single
+	}
+	return plural
+}
+
 // total is how much claims hold together: "1,000 GiB".
 func total(claims []Claim) string {
 	sum := int64(0)
@@ -345,12 +410,8 @@ func (p *Plan) foot() string {
 	if c.comes > 0 {
 		parts = append(parts, many(c.comes, "pod comes", "pods come"))
 	}
-	var deleted []Claim
-	for _, w := range p.changing() {
-		deleted = append(deleted, w.fated(Deleted)...)
-	}
-	if len(deleted) > 0 {
-		parts = append(parts, many(len(deleted), "volume", "volumes")+", "+total(deleted)+", "+map[bool]string{true: "is", false: "are"}[len(deleted) == 1]+" deleted")
+	if gone := p.deleted(); len(gone) > 0 {
+		parts = append(parts, many(len(gone), "claim goes", "claims go"), disks(gone))
 	}
 	if c.blocked > 0 {
 		parts = append(parts, "accepted, but no progress")

@@ -21,6 +21,13 @@ func (w *Workload) replicas(f *facts, t *target) {
 	for _, p := range pods {
 		w.Members = append(w.Members, member(p, 0, f.now))
 	}
+	for _, rs := range t.sets {
+		w.revisions = append(w.revisions, rs.UID)
+	}
+	if t.deploy != nil && f.missing["ReplicaSets"] { // without them none of its pods is known
+		w.New, w.Fewer, w.About = max(0, int(w.To-w.From)), max(0, int(w.From-w.To)), true
+		return
+	}
 	living := slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return !active(p) })
 	w.New, w.Fewer = max(0, int(w.To)-len(living)), max(0, len(living)-int(w.To))
 	if w.Fewer == 0 {
@@ -172,7 +179,7 @@ func (w *Workload) judgeReplicas(f *facts, t *target, override bool) {
 	if why := f.shared(t); why != "" && w.To > 1 && w.To > w.From {
 		w.warn(kube.Bad, why+"; further pods stay in ContainerCreating, or write to the same data")
 		if !override {
-			w.Refused = append(w.Refused, why+": not scaled above 1, unless you choose that below")
+			w.Refused = append(w.Refused, why+": not scaled above 1, unless you tick the box")
 		} else {
 			w.Tier = append(w.Tier, "a volume that is not to be shared")
 		}
@@ -181,7 +188,6 @@ func (w *Workload) judgeReplicas(f *facts, t *target, override bool) {
 
 func (w *Workload) judgeDeployment(d *appsv1.Deployment) {
 	w.updated, w.seen = d.Status.UpdatedReplicas, d.Status.ObservedGeneration
-	w.strategy = string(d.Spec.Strategy.Type)
 	switch {
 	case d.Spec.Paused:
 		w.warn(kube.Notice, "its rollout is paused: it is scaled all the same, each ReplicaSet by its share")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -40,6 +39,7 @@ type run struct {
 	items    []*item
 	pods     map[string]*follower        // by namespace
 	owned    map[types.UID][]*corev1.Pod // as they were looked at last, by their controllers
+	read     map[string]bool             // of which namespaces they were known then
 	objects  map[objectsOf]*follower     // the workloads themselves
 	claims   map[string]*follower        // by namespace
 	life     context.Context             // of what runs beside it: it ends with the run
@@ -47,9 +47,10 @@ type run struct {
 	answers  chan answer
 	flying   int
 	last     time.Time // when the last request was begun
+	away     string    // why the server takes no requests, "" if it does
+	until    time.Time // when it is asked again
 	looked   time.Time // when the items were looked at last
 	dirty    bool      // something has happened since
-	ended    atomic.Bool
 	reported map[string]action.Step
 	place    int
 }
@@ -63,7 +64,8 @@ type objectsOf struct {
 type answer struct {
 	item    *item
 	version string
-	kept    bool // whenScaled is Retain now, by us
+	kept    bool   // whenScaled is Retain now, by us
+	about   string // what err is about: the number, or whenScaled
 	err     error
 }
 
@@ -110,7 +112,6 @@ func (r *run) loop(ctx context.Context) {
 			r.lookAtAll(now)
 		}
 	}
-	r.ended.Store(true)
 	r.collect(stop)
 	for _, i := range r.items {
 		r.leave(i)
@@ -163,6 +164,9 @@ func (r *run) sendNext(ctx context.Context) time.Duration {
 		return lookAgain
 	}
 	i, now := r.items[k], time.Now()
+	if held := r.holding(now); held > 0 && !r.progress.Skipped(i.w.Ref.UID) {
+		return held
+	}
 	if early := r.last.Add(apart).Sub(now); early > 0 {
 		return early
 	}
@@ -180,24 +184,26 @@ func (r *run) sendNext(ctx context.Context) time.Duration {
 
 // ask carries the requests of one item out: the policy first if the claims are to be kept, then the number.
 func (r *run) ask(ctx context.Context, i *item) (a answer) {
-	a.item = i
+	a.item, a.about = i, "the number"
 	s := &sender{cluster: r.cluster, begin: func() bool {
-		if r.ended.Load() {
+		if r.life.Err() != nil {
 			return false
 		}
 		i.sent.Store(true)
 		return true
 	}}
-	if r.plan.Retain && i.w.Deletes && i.w.down() {
+	keeps := r.plan.Retain && i.w.Deletes && i.w.down()
+	if keeps {
+		a.about = "whenScaled"
 		if a.err = s.retain(ctx, i.w.Ref); a.err != nil {
 			return a
 		}
-		a.kept = true
+		a.kept, a.about = true, "the number"
 		if a.err = r.released(ctx, i.w); a.err != nil {
 			return a
 		}
 	}
-	a.version, a.err = s.replicas(ctx, i.w.Ref, i.w.From, i.w.To)
+	a.version, a.err = s.replicas(ctx, i.w, i.w.Deletes && !keeps)
 	return a
 }
 
@@ -279,5 +285,5 @@ func (r *run) report(s action.Step) {
 
 func same(a, b action.Step) bool {
 	return a.State == b.State && a.Note == b.Note && a.Severity == b.Severity && a.Until.Equal(b.Until) && slices.Equal(a.Why, b.Why) &&
-		a.Object == b.Object && a.Since.Equal(b.Since)
+		a.Object == b.Object && a.Follows == b.Follows && a.Since.Equal(b.Since)
 }

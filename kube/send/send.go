@@ -47,6 +47,13 @@ func NotSettled(err error) bool {
 	return err != nil && (!errors.As(err, &status) || status.Status().Code >= 500)
 }
 
+// Away reports whether the server has not taken a request: nobody was there to send it to, or it takes none for now (429, 503).
+// The request can be sent again. What may have been done all the same is ErrUnknown, and not that.
+func Away(err error) bool {
+	return err != nil && !errors.Is(err, ErrUnknown) &&
+		(neverSent(err) || apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err))
+}
+
 // Settle finds out what has become of a request without a good answer, sent then, which has failed so. look reads the
 // object, and says whether it is as it was to become; an error of it that names an end (ErrReplaced, not found) ends the
 // search and is given back.
