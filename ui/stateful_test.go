@@ -82,7 +82,7 @@ func TestScreensOfStatefulThings(t *testing.T) {
 		{"workloads-120x40", 120, 40, 0, []string{"3", "z", "O", "n", "g"}},
 		{"scale-80x24", 80, 24, 0, []string{"3", "O", "n", "g", "j", "s", "-"}},
 		{"scale-120x40", 120, 40, 0, []string{"3", "O", "n", "g", "j", "s", "-"}},
-		{"scale-blocked-80x24", 80, 24, 0, []string{"3", "O", "n", "g", "s", "1"}},
+		{"scale-quorum-80x24", 80, 24, 0, []string{"3", "O", "n", "g", "s", "1"}},
 		{"scale-several-80x24", 80, 24, 0, []string{"3", "O", "n", "g", "space", "j", "space", "s", "-", "down", "+"}},
 		{"delete-80x24", 80, 24, 0, []string{"2", "O", "n", "g", "ctrl+d"}},
 		{"force-delete-80x24", 80, 24, 0, []string{"2", "O", "n", "g", "j", "j", "X"}},

@@ -67,7 +67,7 @@ func TestDisksAreSaidToGoOnlyWhereTheyDo(t *testing.T) {
 		"1 disk, 20 GiB, is deleted, 1 stays Released and has to be bound again by hand": {of("a", "Delete"), of("b", "Retain")},
 		"2 disks stay Released and have to be bound again by hand":                       {of("a", "Retain"), of("b", "Retain")},
 		"2 disks, 40 GiB, are deleted, what becomes of 1 disk is not known":              {of("a", "Delete"), of("b", "Delete"), of("c", "")},
-		"no disk behind": {of("", "")},
+		"no disk": {of("", "")},
 	} {
 		is(t, "disks", disks(claims), want)
 	}

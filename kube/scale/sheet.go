@@ -328,7 +328,7 @@ func disks(claims []Claim) string {
 		out = append(out, "what becomes of "+one(n, "disk")+" is not known")
 	}
 	if len(out) == 0 {
-		return "no disk behind"
+		return "no disk"
 	}
 	return strings.Join(out, ", ")
 }
