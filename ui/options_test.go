@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,12 +18,17 @@ type stretch struct {
 	id   action.ID
 	plan func(t action.Target, o action.Options) *action.Plan
 	runs []action.Options
-	left action.Standing
+	left atomic.Pointer[action.Standing] // what its runs leave behind; the program reads it
 }
 
-func (s *stretch) ID() action.ID                                       { return s.id }
-func (s *stretch) Needs() []action.Need                                { return nil }
-func (s *stretch) Standing(*kube.Cluster, *action.Run) action.Standing { return s.left }
+func (s *stretch) ID() action.ID        { return s.id }
+func (s *stretch) Needs() []action.Need { return nil }
+func (s *stretch) Standing(*kube.Cluster, *action.Run) action.Standing {
+	if left := s.left.Load(); left != nil {
+		return *left
+	}
+	return action.Standing{}
+}
 
 func (s *stretch) Plan(_ context.Context, _ *kube.Cluster, t action.Target, o action.Options) (*action.Plan, error) {
 	p := s.plan(t, o)
@@ -261,11 +267,11 @@ func TestWhatARunLeavesBehindIsSaidUntilItIsLookedAfter(t *testing.T) {
 		s.Wait(time.Second)
 		s.Press("G", "tab")
 		s.Type("cart-0")
-		kind.left = action.Standing{Text: "if worker-1 returns, look for two of cart-0", Severity: kube.Notice}
+		kind.left.Store(&action.Standing{Text: "if worker-1 returns, look for two of cart-0", Severity: kube.Notice})
 		s.Press("enter")
 		s.Wait(15 * time.Second)
 		s.misses("look for two")
-		kind.left = action.Standing{Text: "worker-1 is back: look for two of cart-0", Severity: kube.Warning}
+		kind.left.Store(&action.Standing{Text: "worker-1 is back: look for two of cart-0", Severity: kube.Warning})
 		s.Wait(2 * time.Second)
 		s.sees("worker-1 is back: look for two of cart-0")
 		s.Wait(15 * time.Second)
