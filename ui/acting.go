@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -30,6 +31,16 @@ const askedAgain = 5 * time.Second
 // askAccess asks the server what we may do, until it has answered, so that keys that would be refused are grey.
 func (a *App) askAccess() tea.Cmd {
 	return a.untilDone(func(ctx context.Context) error { return a.runner.AskAccess(ctx) })
+}
+
+// rescoped asks the server anew what we may do when other namespaces are looked at than before.
+func (a *App) rescoped() tea.Cmd {
+	now := a.cluster.Scope().Namespaces
+	if slices.Equal(now, a.askedIn) {
+		return nil
+	}
+	a.askedIn = now
+	return a.askAccess()
 }
 
 // readLog reads what earlier programs have done, and finds what was cut off.

@@ -43,6 +43,7 @@ type App struct {
 	overlay overlay     // what covers the panes
 	toast   toast
 
+	askedIn  []string        // the namespaces for which the server was asked what we may do
 	watching map[string]bool // IDs of the runs whose end has not been said yet
 	stood    map[string]bool // what runs have left behind and has been said
 	reminded map[string]int  // how often it was said of a run that it goes on, by its ID
@@ -89,7 +90,7 @@ type (
 
 // Init implements tea.Model.
 func (a *App) Init() tea.Cmd {
-	return tea.Batch(tick(), a.probe(), a.askAttributes(), a.askAccess(), a.readLog(), a.watchLog())
+	return tea.Batch(tick(), a.probe(), a.askAttributes(), a.rescoped(), a.readLog(), a.watchLog())
 }
 
 // tick is the pulse of ages and counters.
@@ -190,6 +191,9 @@ func (a *App) changed(kinds kube.Kinds) tea.Cmd {
 	}
 	if kinds&kube.Actions != 0 {
 		cmds = append(cmds, a.runsChanged())
+	}
+	if kinds&kube.Connection != 0 {
+		cmds = append(cmds, a.rescoped())
 	}
 	return tea.Batch(append(cmds, a.catchUp(false))...)
 }

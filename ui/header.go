@@ -85,8 +85,7 @@ func (a *App) headerShapes(long bool) [][]piece {
 
 // mayAct reports whether the server is known to allow any action.
 func (a *App) mayAct() bool {
-	may, _ := a.runner.May()
-	return may
+	return a.runner.May()
 }
 
 // scopeText names the namespaces that are looked at.

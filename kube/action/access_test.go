@@ -282,3 +282,21 @@ func TestPermissionsOfTheOneNamespaceThatIsLookedAtGreyTheKey(t *testing.T) {
 		}
 	})
 }
+
+func TestMayCountsOnlyWhatTheServerHasSaid(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		if b.May() {
+			t.Error("something is allowed before the server was asked")
+		}
+		b.Deny("patch nodes")
+		b.ask()
+		if b.May() {
+			t.Error("something is allowed that the server denies")
+		}
+		b.Deny()
+		b.ask()
+		if !b.May() {
+			t.Error("nothing is allowed, says the runner")
+		}
+	})
+}

@@ -182,19 +182,19 @@ func (r *Runner) As(command string) string {
 	return Kubectl("", words...) + " " + rest
 }
 
-// May reports whether the server allows any action at all, and whether it has said so; actions of which it says nothing
-// before they have an object do not count.
-func (r *Runner) May() (may, known bool) {
-	known = true
+// May reports whether the server allows any action at all, as far as it has said so; actions of which it says nothing before
+// they have an object do not count.
+func (r *Runner) May() bool {
 	for _, k := range r.kinds {
 		needs := r.generally(k)
 		if len(needs) == 0 {
 			continue
 		}
-		allowed, answered := r.access.may(needs)
-		may, known = may || allowed, known && answered
+		if allowed, answered := r.access.may(needs); allowed && answered {
+			return true
+		}
 	}
-	return may, known
+	return false
 }
 
 // last says what was done last to an object, as far as the audit log goes.
