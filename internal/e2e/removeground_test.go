@@ -107,7 +107,7 @@ func (g *ground) node(kind string) string {
 	g.t.Helper()
 	name := fmt.Sprintf("%s-%s-%04x", g.namespace, kind, rand.Uint32()%65536)
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
-		"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "ground": g.namespace, "devcluster.ktriage/kubelet": kind,
+		"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "ground": g.namespace, "devcluster.ktriage/kubelet": kind, "topology.kubernetes.io/zone": name,
 	}}}
 	n.Spec.Taints = []corev1.Taint{{Key: "ground", Value: g.namespace, Effect: corev1.TaintEffectNoSchedule}}
 	_, err := g.client().CoreV1().Nodes().Create(g.ctx, n, metav1.CreateOptions{})

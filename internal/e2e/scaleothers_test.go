@@ -166,7 +166,7 @@ func TestQuotaThatAllowsNoMoreIsSaidAndShownInTheRun(t *testing.T) {
 	await(t, "two pods", 20*time.Second, func() bool { return len(h.pods("web")) == 2 })
 	s = h.get("web")
 	p, _ = h.scaleTo(o, s, 1)
-	says(t, p, "after it budget web-pdb (needs 1 of 1) allows no eviction")
+	says(t, p, "after it budget web-pdb (wants 1 healthy, 1 is there) allows no eviction")
 }
 
 // deploy makes a Deployment and waits for its pods.

@@ -38,7 +38,7 @@ func TestIncidentOnScreensOfEverySize(t *testing.T) {
 			s := open(t, incident.kubeconfig(), size[0], size[1])
 			s.Shows("● live")
 			s.Shows("NotReady")
-			s.Press("2")
+			s.Press("2z") // alone: the reasons of workloads name the states of their pods too
 			s.Shows("ImagePullBackOff")
 			s.Press("/crashloop\r")
 			s.Hides("ImagePullBackOff")
