@@ -300,3 +300,14 @@ func TestMayCountsOnlyWhatTheServerHasSaid(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoMayOnlyReadMayDoNothing(t *testing.T) {
+	onBench(t, action.Settings{}, func(b *bench) {
+		b.cluster = kube.New(b.Clients(), "prod", "shop", []string{"shop"}, nil)
+		b.Runner = action.New(b.ctx, b.cluster, []action.Kind{particular{}}, b.log, action.Settings{}) // it needs to list pods
+		b.ask()
+		if b.May() {
+			t.Error("who may list pods may do something, says the runner")
+		}
+	})
+}

@@ -70,6 +70,9 @@ func exactly(k Kind, t Target) []Need {
 	return out
 }
 
+// writes reports whether it is a permission to change something.
+func (n Need) writes() bool { return !slices.Contains([]string{"get", "list", "watch"}, n.Verb) }
+
 // String names the permission as an administrator would grant it: "create pods/eviction".
 func (n Need) String() string {
 	s := n.Verb + " " + n.Resource

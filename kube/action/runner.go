@@ -182,12 +182,12 @@ func (r *Runner) As(command string) string {
 	return Kubectl("", words...) + " " + rest
 }
 
-// May reports whether the server allows any action at all, as far as it has said so; actions of which it says nothing before
-// they have an object do not count.
+// May reports whether the server allows any action at all, as far as it has said so. Actions of which it says nothing before
+// they have an object do not count, nor do those of which it has allowed no more than reading.
 func (r *Runner) May() bool {
 	for _, k := range r.kinds {
 		needs := r.generally(k)
-		if len(needs) == 0 {
+		if !slices.ContainsFunc(needs, Need.writes) {
 			continue
 		}
 		if allowed, answered := r.access.may(needs); allowed && answered {
