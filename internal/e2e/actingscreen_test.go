@@ -75,7 +75,8 @@ func TestKilledProgramsDrainIsResumedAtTheNextStart(t *testing.T) {
 	s.Shows("a drain was cut off")
 	s.Shows("killed: drain begun")
 	s.Shows("the program ended without a word")
-	t.Logf("offered %v after the kill", time.Since(killed).Round(10*time.Millisecond))
+	offered := time.Now()
+	t.Logf("offered %v after the kill", offered.Sub(killed).Round(10*time.Millisecond))
 	await(t, "the pods that were on their way to have gone", time.Minute, func() bool {
 		return !strings.Contains(stages.kubectl(t, "get", "pods", "-n", "killed", "-o", "jsonpath={.items[*].metadata.deletionTimestamp}"), "T")
 	})
@@ -83,6 +84,7 @@ func TestKilledProgramsDrainIsResumedAtTheNextStart(t *testing.T) {
 	if len(left) == 0 || len(left) >= len(all) {
 		t.Fatalf("%d of %d pods are left: nothing was cut off", len(left), len(all))
 	}
+	await(t, "a question that has been there long enough to be answered", time.Second, func() bool { return time.Since(offered) > time.Second/2 })
 	s.Press("r")
 	s.Shows("pods leave")
 	s.Await("the plan of what is left", func(screen string) bool {
