@@ -41,7 +41,7 @@ var shots = []shot{
 	{name: "drain", w: 100, h: 34, keys: []string{"/", "w", "o", "r", "k", "e", "r", "-", "0", "8", "\r", "r"}, want: "pods leave"},
 	{name: "workloads", w: 80, h: 24, args: []string{"workloads"}, want: "CrashLoopBackOff"},
 	{name: "scale", w: 100, h: 34, args: []string{"workloads"}, keys: []string{"/", "p", "r", "o", "m", "e", "t", "h", "\r", "s", "1"}, want: "replicas to 1"},
-	{name: "force-delete", w: 100, h: 36, args: []string{"pods"}, keys: []string{"/", "f", "r", "a", "u", "d", " ", "t", "e", "r", "m", "i", "n", "\r", "X"}, want: "which is true?", again: "\x12"},
+	{name: "force-delete", w: 100, h: 36, args: []string{"pods"}, keys: []string{"/", "w", "o", "r", "k", "e", "r", "-", "0", "7", " ", "t", "e", "r", "m", "i", "n", "\r", "X"}, want: "which is true?", again: "\x12"},
 }
 
 const (
