@@ -269,6 +269,17 @@ func (s *stage) running(prefix, node string) int {
 	return n
 }
 
+// waiting counts the pods that have a container which waits for something.
+func (s *stage) waiting() int {
+	n := 0
+	for _, p := range s.pods() {
+		if slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Waiting != nil }) {
+			n++
+		}
+	}
+	return n
+}
+
 // changes are the requests of the operator that change something, his questions about permissions left out.
 func (o *operator) changes() []request {
 	o.t.Helper()

@@ -270,7 +270,7 @@ func TestRolloutThatGetsStuckSaysWhyAndIsRolledBack(t *testing.T) {
 		run.Undo.Action != action.Pause {
 		t.Fatalf("resume ended as %v: %q", run.State, run.Note)
 	}
-	s.until("a pod that is ill", 20*time.Second, func() bool { return len(s.pods()) == 3 })
+	s.until("a pod that is ill", 20*time.Second, func() bool { return s.waiting() == 1 })
 	p := o.planOf(action.Restart, o.onObjects(ref), nil)
 	if !strings.Contains(sheetOf(p), "ImagePullBackOff") {
 		t.Errorf("the sheet does not name the pod that is ill:\n%s", sheetOf(p))
@@ -309,11 +309,7 @@ func TestRolloutOfAStatefulSetWaitsForThePodThatItsSheetNames(t *testing.T) {
 	s.until("2 pods", 30*time.Second, func() bool { return s.running("cart", "") == 2 })
 	s.patch(kube.StatefulSets, "cart", `{"spec":{"template":{"metadata":{"annotations":{"devcluster.ktriage/status":`+
 		`"{\"containers\":{\"app\":{\"ready\":false,\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}}}"}}}}}`)
-	s.until("a new cart-1 that is ill", 30*time.Second, func() bool {
-		return slices.ContainsFunc(slices.Collect(maps.Values(s.pods())), func(p corev1.Pod) bool {
-			return len(p.Status.ContainerStatuses) == 1 && p.Status.ContainerStatuses[0].State.Waiting != nil
-		})
-	})
+	s.until("a new cart-1 that is ill", 30*time.Second, func() bool { return s.waiting() == 1 })
 	o := stages.operate(t, stages.kubeconfig())
 	p := o.planOf(action.RollBack, o.onObjects(s.object(kube.StatefulSets, set)), nil)
 	t.Log(sheetOf(p))
