@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ktriage/devcluster/cluster"
+	"ktriage/devcluster/kubelets"
 	"ktriage/devcluster/load"
 	"ktriage/devcluster/scenario"
 	"ktriage/devcluster/usage"
@@ -57,7 +58,8 @@ func command() *cobra.Command {
 		}
 		return cluster.Open(path, filepath.Dir(bin), say())
 	}
-	root.AddCommand(up(open), down(open), status(open), stop(open), start(open), kubectl(open, &dir), loadCommand(open), churn(open), usageCommand())
+	root.AddCommand(up(open), down(open), status(open), stop(open), start(open), restart(open), renew(open), kubectl(open, &dir), loadCommand(open), churn(open),
+		usageCommand(), kubeletsCommand())
 	return root
 }
 
@@ -95,11 +97,15 @@ func defaultDir() string {
 
 func up(open opener) *cobra.Command {
 	var o cluster.Options
+	var lives map[string]string
 	cmd := &cobra.Command{
 		Use: "up", Short: "Start a cluster, and print the line that makes kubectl and ktriage use it", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := open()
 			if err != nil {
+				return err
+			}
+			if o.Lives, err = spans(lives); err != nil {
 				return err
 			}
 			if err := c.Up(cmd.Context(), o); err != nil {
@@ -111,7 +117,21 @@ func up(open opener) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.Scenario, "scenario", "incident", "what happens in the cluster: "+strings.Join(scenario.Names(), ", "))
 	cmd.Flags().IntVar(&o.Port, "port", 0, "port of the API server (0: a free one)")
+	cmd.Flags().StringToStringVar(&lives, "life", nil, "`NAME=SPAN`: how long from now a certificate of the control plane lives, such as apiserver=6d or etcd-peer=-2h")
 	return cmd
+}
+
+// spans reads the values of --life.
+func spans(lives map[string]string) (map[string]time.Duration, error) {
+	out := map[string]time.Duration{}
+	for name, text := range lives {
+		d, err := scenario.ParseSpan(text)
+		if err != nil {
+			return nil, fmt.Errorf("--life %s=%s: %q is no span of time, such as 6d, 90m or -2h", name, text, text)
+		}
+		out[name] = d
+	}
+	return out, nil
 }
 
 func down(open opener) *cobra.Command {
@@ -192,6 +212,37 @@ func start(open opener) *cobra.Command {
 	}
 }
 
+func restart(open opener) *cobra.Command {
+	return &cobra.Command{
+		Use: "restart COMPONENT", Short: "End a component, and start it with the same arguments", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := open()
+			if err != nil {
+				return err
+			}
+			return c.Restart(cmd.Context(), args[0])
+		},
+	}
+}
+
+func renew(open opener) *cobra.Command {
+	var days int
+	var keepKey bool
+	cmd := &cobra.Command{
+		Use: "renew NAME...", Short: "Issue certificates anew, as `kubeadm certs renew` does; nothing is restarted", Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, names []string) error {
+			c, err := open()
+			if err != nil {
+				return err
+			}
+			return c.Renew(names, days, keepKey)
+		},
+	}
+	cmd.Flags().IntVar(&days, "days", 365, "how long they live")
+	cmd.Flags().BoolVar(&keepKey, "keep-key", false, "leave the old key, which does not fit, as when half of the files is copied")
+	return cmd
+}
+
 // kubectl becomes the real kubectl. Its own flags are its own, so --dir counts only before them.
 func kubectl(open opener, dir *string) *cobra.Command {
 	return &cobra.Command{
@@ -260,6 +311,8 @@ func loadCommand(open opener) *cobra.Command {
 	}
 	cmd.Flags().IntVar(&o.Nodes, "nodes", 1000, "how many nodes")
 	cmd.Flags().IntVar(&o.Pods, "pods", 30000, "how many pods")
+	cmd.Flags().IntVar(&o.Secrets, "secrets", 0, "how many TLS Secrets")
+	cmd.Flags().BoolVar(&o.Kubelets, "kubelets", false, "nodes have addresses of this machine, 127.200.x.y, and kubelets that serve TLS there")
 	cmd.Flags().BoolVar(&bare, "no-metrics", false, "as on a cluster without metrics-server")
 	return cmd
 }
@@ -276,6 +329,20 @@ func usageCommand() *cobra.Command {
 	cmd.Flags().IntVar(&o.Pods, "pods", 0, "how many pods")
 	cmd.Flags().StringVar(&o.Cert, "tls-cert-file", "", "certificate")
 	cmd.Flags().StringVar(&o.Key, "tls-private-key-file", "", "its key")
+	return cmd
+}
+
+// kubeletsCommand is what some scenarios start as a component; nobody needs to type it.
+func kubeletsCommand() *cobra.Command {
+	var o kubelets.Options
+	cmd := &cobra.Command{
+		Use: "kubelets", Short: "Serve TLS for every node, as its annotation says", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return kubelets.Serve(cmd.Context(), o) },
+	}
+	cmd.Flags().StringVar(&o.Kubeconfig, "kubeconfig", "", "of a user who may watch nodes")
+	cmd.Flags().StringVar(&o.CA, "ca", "", "the cluster's CA, without .crt and .key")
+	cmd.Flags().IntVar(&o.Behind, "behind", 0, "port of kwok on 127.0.0.1")
+	cmd.Flags().IntVar(&o.Port, "port", 0, "for health checks, on 127.0.0.1")
 	return cmd
 }
 

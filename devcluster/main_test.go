@@ -224,13 +224,18 @@ func TestWhatCannotStartIsToldAndLeavesNothing(t *testing.T) {
 		args  []string
 		words []string
 	}{
-		{[]string{"up", "--scenario", "nope"}, []string{`no scenario "nope"`, "calm, drain, empty, incident"}},
+		{[]string{"up", "--scenario", "nope"}, []string{`no scenario "nope"`, "calm, certs, drain, empty, incident"}},
 		{[]string{"up", "--scenario", "empty", "--port", port}, []string{"Port " + port + " is taken", "--port"}},
 		{[]string{"up", "--scenario", "empty", "--port", "-1"}, []string{"Port -1 cannot be used", "--port"}},
 		{[]string{"load", "--nodes", "0"}, []string{"--nodes is 0", "from 1 to"}},
 		{[]string{"load", "--pods", "-3"}, []string{"--pods is -3", "from 0 to"}},
 		{[]string{"stop", "kwok"}, []string{"No cluster runs in", "devcluster up"}},
 		{[]string{"start", "kwok"}, []string{"No cluster runs in", "devcluster up"}},
+		{[]string{"restart", "kwok"}, []string{"No cluster runs in", "devcluster up"}},
+		{[]string{"renew", "all"}, []string{"No cluster runs in", "devcluster up"}},
+		{[]string{"up", "--life", "apiserver=soon"}, []string{`"soon" is no span of time`, "6d"}},
+		{[]string{"up", "--life", "etcd-server=-1h"}, []string{"etcd-server cannot end so soon", "nothing would start"}},
+		{[]string{"up", "--life", "kubelet=6d"}, []string{`no certificate "kubelet"`, "apiserver-etcd-client"}},
 	} {
 		dir := folder(t, bin)
 		out, text, ok := devcluster(t, bin, append(c.args, "--dir", dir)...)

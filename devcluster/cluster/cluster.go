@@ -20,9 +20,10 @@ import (
 // Cluster is a control plane in a folder. Its exported fields are the file state.json there.
 type Cluster struct {
 	Dir       string             `json:"-"`
-	Bin       string             `json:"-"`        // folder of the binaries
-	Scenario  string             `json:"scenario"` // name of the scenario, or what was loaded
-	Ready     bool               `json:"ready"`    // up came to its end
+	Bin       string             `json:"-"`              // folder of the binaries
+	Scenario  string             `json:"scenario"`       // name of the scenario, or what was loaded
+	Ready     bool               `json:"ready"`          // up came to its end
+	Host      string             `json:"host,omitempty"` // address of etcd and kube-apiserver; 127.0.0.1 if not said
 	Ports     Ports              `json:"ports"`
 	Processes []*process.Process `json:"processes"`
 
@@ -45,7 +46,7 @@ func Open(dir, bin string, say func(string, ...any)) (*Cluster, error) {
 
 // read takes over what state.json says now.
 func (c *Cluster) read() error {
-	c.Scenario, c.Ready, c.Ports, c.Processes = "", false, Ports{}, nil
+	c.Scenario, c.Ready, c.Host, c.Ports, c.Processes = "", false, "", Ports{}, nil
 	data, err := os.ReadFile(c.file(stateFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

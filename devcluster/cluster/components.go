@@ -1,15 +1,18 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 
 	"ktriage/devcluster/load"
+	"ktriage/devcluster/scenario"
 )
 
-// Ports are where the components listen, all on the loopback address. Kubelet is kwok's, for all nodes.
+// Ports are where the components listen: etcd and kube-apiserver on the cluster's Host, the others on 127.0.0.1. Kubelet is
+// kwok's, for all nodes; Kubelets is for the health of the component of that name.
 type Ports struct {
-	Etcd, EtcdPeer, APIServer, Controllers, Scheduler, Metrics, Kubelet int
+	Etcd, EtcdPeer, APIServer, Controllers, Scheduler, Metrics, Kubelet, Kubelets int
 }
 
 // component is one program of the control plane.
@@ -27,6 +30,7 @@ const (
 	metrics     = "metrics-server"
 	kwok        = "kwok"
 	usage       = "usage"
+	serving     = "kubelets"
 )
 
 // kubeBinary holds everything but kwok, which cannot be linked into it: both define the flag --version. ownBinary is
@@ -41,7 +45,7 @@ func (c *Cluster) command(part component) []string {
 	switch part.name {
 	case kwok:
 		return append([]string{filepath.Join(c.Bin, kwokBinary)}, part.args(c)...)
-	case usage:
+	case usage, serving:
 		return append([]string{filepath.Join(c.Bin, ownBinary), part.name}, part.args(c)...)
 	}
 	return append([]string{filepath.Join(c.Bin, kubeBinary), part.name}, part.args(c)...)
@@ -64,6 +68,17 @@ var components = []component{
 // bare are the components of a cluster in which nothing changes by itself.
 var bare = components[:2]
 
+// kubeletsOf is the component that serves TLS for every node by itself, where kwok alone would not.
+var kubeletsOf = component{
+	name: serving, ready: func(c *Cluster) probe { return c.kubeletsReady },
+	args: func(c *Cluster) []string {
+		return []string{
+			"--kubeconfig=" + c.file("super-admin.conf"), "--ca=" + c.pki("ca"),
+			fmt.Sprintf("--behind=%d", c.Ports.Kubelet), fmt.Sprintf("--port=%d", c.Ports.Kubelets),
+		}
+	},
+}
+
 // usageOf is the component that answers metrics.k8s.io for a loaded cluster.
 func usageOf(o load.Options) component {
 	return component{
@@ -77,20 +92,30 @@ func usageOf(o load.Options) component {
 	}
 }
 
-func url(port int) string { return fmt.Sprintf("https://127.0.0.1:%d", port) }
+// loopback is where everything listens that has no address of its own.
+const loopback = "127.0.0.1"
+
+// host is the address of etcd and kube-apiserver.
+func (c *Cluster) host() string { return cmp.Or(c.Host, loopback) }
+
+// url is where a component listens on that address.
+func (c *Cluster) url(port int) string { return fmt.Sprintf("https://%s:%d", c.host(), port) }
 
 func etcdArgs(c *Cluster) []string {
 	return []string{
 		"--data-dir=" + c.file("etcd"), "--pki-dir=" + c.pki("etcd"),
-		"--listen-client-url=" + url(c.Ports.Etcd), "--listen-peer-url=" + url(c.Ports.EtcdPeer),
+		"--listen-client-url=" + c.url(c.Ports.Etcd), "--listen-peer-url=" + c.url(c.Ports.EtcdPeer),
 	}
 }
 
+// gates are for what is not yet on by default, and costs nothing: kinds of certificates.k8s.io.
+const gates = "ClusterTrustBundle=true,PodCertificateRequest=true"
+
 func apiServerArgs(c *Cluster) []string {
 	return []string{
-		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", c.Ports.APIServer),
+		"--bind-address=" + c.host(), "--advertise-address=" + c.host(), fmt.Sprintf("--secure-port=%d", c.Ports.APIServer),
 		"--endpoint-reconciler-type=none", // it would refuse a loopback address
-		"--etcd-servers=" + url(c.Ports.Etcd), "--etcd-cafile=" + c.pki("etcd/ca.crt"),
+		"--etcd-servers=" + c.url(c.Ports.Etcd), "--etcd-cafile=" + c.pki("etcd/ca.crt"),
 		"--etcd-certfile=" + c.pki("apiserver-etcd-client.crt"), "--etcd-keyfile=" + c.pki("apiserver-etcd-client.key"),
 		"--tls-cert-file=" + c.pki("apiserver.crt"), "--tls-private-key-file=" + c.pki("apiserver.key"),
 		"--client-ca-file=" + c.pki("ca.crt"),
@@ -108,6 +133,7 @@ func apiServerArgs(c *Cluster) []string {
 		"--enable-admission-plugins=NodeRestriction", "--allow-privileged", "--profiling=false",
 		"--audit-policy-file=" + c.file("audit-policy.yaml"), "--audit-log-path=" + c.file("audit.log"),
 		"--audit-log-maxsize=100", "--audit-log-maxbackup=4",
+		"--feature-gates=" + gates, "--runtime-config=certificates.k8s.io/v1beta1=true",
 	}
 }
 
@@ -118,9 +144,17 @@ func controllerArgs(c *Cluster) []string {
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", c.Ports.Controllers),
 		"--cluster-signing-cert-file=" + c.pki("ca.crt"), "--cluster-signing-key-file=" + c.pki("ca.key"),
 		"--root-ca-file=" + c.pki("ca.crt"), "--service-account-private-key-file=" + c.pki("sa.key"),
-		"--use-service-account-credentials", "--controllers=*,bootstrapsigner,tokencleaner", "--profiling=false",
+		"--use-service-account-credentials", "--controllers=" + c.controllers(), "--profiling=false", "--feature-gates=" + gates,
 		"--node-monitor-grace-period=" + nodeGrace, "--leader-elect",
 	}
+}
+
+// controllers are kubeadm's; in the scenario certs, those that clear up do not run, so that what has expired stays.
+func (c *Cluster) controllers() string {
+	if c.Scenario == scenario.Certs {
+		return "*,bootstrapsigner,-tokencleaner,-certificatesigningrequest-cleaner-controller,-podcertificaterequest-cleaner-controller"
+	}
+	return "*,bootstrapsigner,tokencleaner"
 }
 
 func schedulerArgs(c *Cluster) []string {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -148,28 +149,66 @@ func (c *Cluster) checkBinaries() error {
 	return nil
 }
 
-// freePorts finds ports that nobody listens on.
-func freePorts(wanted *Ports) error {
+// place chooses where the components listen: with standard, as on a kubeadm host, at the standard ports of an address of
+// its own; otherwise wherever there is room.
+func (c *Cluster) place(port int, standard bool) error {
+	c.Host, c.Ports = "", Ports{APIServer: port}
+	if standard {
+		c.Ports = Ports{APIServer: cmp.Or(port, 6443), Etcd: 2379, EtcdPeer: 2380}
+		host, err := freeHost(c.Ports.APIServer)
+		if err != nil {
+			return err
+		}
+		c.Host = host
+	}
 	var held []net.Listener // until all are chosen, so that no two are the same
 	defer func() {
 		for _, l := range held {
 			l.Close()
 		}
 	}()
-	for _, p := range []*int{
-		&wanted.Etcd, &wanted.EtcdPeer, &wanted.APIServer, &wanted.Controllers, &wanted.Scheduler, &wanted.Metrics, &wanted.Kubelet,
+	p := &c.Ports
+	for i, port := range []*int{
+		&p.Etcd, &p.EtcdPeer, &p.APIServer, &p.Controllers, &p.Scheduler, &p.Metrics, &p.Kubelet, &p.Kubelets,
 	} {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *p))
-		switch {
-		case errors.Is(err, syscall.EADDRINUSE):
-			return complain("Port %d is taken by another program. Name another one with --port, or none for a free one.", *p)
-		case err != nil && *p != 0:
-			return complain("Port %d cannot be used: %v. Name another one with --port, or none for a free one.", *p, err)
-		case err != nil:
-			return fmt.Errorf("find a free port: %w", err)
+		host := loopback
+		if i < 3 {
+			host = c.host()
 		}
-		*p = l.Addr().(*net.TCPAddr).Port
+		l, err := freePort(host, port)
+		if err != nil {
+			return err
+		}
 		held = append(held, l)
 	}
 	return nil
+}
+
+// freeHost finds the first address 127.0.N.1 on which nobody listens at that port: every cluster has a network of its own.
+func freeHost(port int) (string, error) {
+	for n := 1; ; n++ {
+		host := fmt.Sprintf("127.0.%d.1", n)
+		l, err := freePort(host, &port)
+		if err == nil {
+			return host, l.Close()
+		}
+		if n == 254 {
+			return "", err
+		}
+	}
+}
+
+// freePort listens at a port, or at a free one if it is 0, which it then is no more.
+func freePort(host string, port *int) (net.Listener, error) {
+	l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, *port))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, complain("Port %d is taken by another program. Name another one with --port, or none for a free one.", *port)
+	case err != nil && *port != 0:
+		return nil, complain("Port %d cannot be used: %v. Name another one with --port, or none for a free one.", *port, err)
+	case err != nil:
+		return nil, fmt.Errorf("find a free port: %w", err)
+	}
+	*port = l.Addr().(*net.TCPAddr).Port
+	return l, nil
 }

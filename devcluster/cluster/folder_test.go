@@ -147,12 +147,13 @@ func TestAFullDiskIsAComplaint(t *testing.T) {
 }
 
 func TestPortsAreFreeAndAllDifferent(t *testing.T) {
-	var p Ports
-	if err := freePorts(&p); err != nil {
+	c := open(t, t.TempDir())
+	if err := c.place(0, false); err != nil {
 		t.Fatal(err)
 	}
+	p := c.Ports
 	seen := map[int]bool{0: true}
-	for _, port := range []int{p.Etcd, p.EtcdPeer, p.APIServer, p.Controllers, p.Scheduler, p.Metrics, p.Kubelet} {
+	for _, port := range []int{p.Etcd, p.EtcdPeer, p.APIServer, p.Controllers, p.Scheduler, p.Metrics, p.Kubelet, p.Kubelets} {
 		if seen[port] {
 			t.Errorf("port %d is none, or chosen twice: %+v", port, p)
 		}
@@ -167,8 +168,9 @@ func TestATakenPortIsAComplaint(t *testing.T) {
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	complains(t, freePorts(&Ports{APIServer: port}), fmt.Sprintf("Port %d is taken", port), "--port")
-	complains(t, freePorts(&Ports{APIServer: 70_000}), "Port 70000 cannot be used", "--port")
+	c := open(t, t.TempDir())
+	complains(t, c.place(port, false), fmt.Sprintf("Port %d is taken", port), "--port")
+	complains(t, c.place(70_000, false), "Port 70000 cannot be used", "--port")
 }
 
 func TestAPartThatFailsIsNamedWithItsLogAndItsLastLine(t *testing.T) {

@@ -24,15 +24,22 @@ func (c *Cluster) Load(ctx context.Context, o load.Options, metrics bool) error 
 	}
 	p := plan{
 		scenario: fmt.Sprintf("a load of %d nodes and %d pods", o.Nodes, o.Pods), parts: bare, frozen: true,
-		space: space + uint64(o.Nodes+o.Pods)*perObject,
+		space: space + uint64(o.Nodes+o.Pods+o.Secrets)*perObject,
 	}
 	if metrics {
 		p.scenario += " with metrics"
 		p.parts = append(slices.Clone(bare), usageOf(o))
 	}
+	if o.Secrets > 0 {
+		p.scenario += fmt.Sprintf(" and %d TLS Secrets", o.Secrets)
+	}
+	if o.Kubelets {
+		p.scenario += " with kubelets"
+		p.parts = append(slices.Clone(p.parts), kubeletsOf)
+	}
 	p.fill = func(ctx context.Context) error {
 		began := time.Now()
-		o.PKIDir, o.Endpoint, o.Progress = c.file("pki"), url(c.Ports.Etcd), c.say
+		o.PKIDir, o.Endpoint, o.Progress = c.file("pki"), c.url(c.Ports.Etcd), c.say
 		if err := load.Fill(ctx, o); err != nil {
 			return err
 		}
@@ -44,7 +51,11 @@ func (c *Cluster) Load(ctx context.Context, o load.Options, metrics bool) error 
 		if err != nil {
 			return err
 		}
-		return scenario.Metrics(ctx, cfg, c.env(), c.say)
+		env, err := c.env()
+		if err != nil {
+			return err
+		}
+		return scenario.Metrics(ctx, cfg, env, c.say)
 	}
 	return c.bring(ctx, p)
 }
@@ -57,7 +68,7 @@ func (c *Cluster) Churn(ctx context.Context, o load.ChurnOptions) error {
 	if len(c.Running()) == 0 {
 		return complain("No cluster runs in %s. `devcluster load` makes one whose pods can be changed.", c.Dir)
 	}
-	o.PKIDir, o.Endpoint = c.file("pki"), url(c.Ports.Etcd)
+	o.PKIDir, o.Endpoint = c.file("pki"), c.url(c.Ports.Etcd)
 	c.say("changing %d pods a second for %s", o.Rate, o.For)
 	rate, err := load.Churn(ctx, o)
 	if errors.Is(err, load.ErrNotLoaded) {

@@ -17,9 +17,9 @@ type probe func(context.Context) error
 
 const probeLimit = 2 * time.Second
 
-// etcdReady asks etcd over mutual TLS, as kubeadm's own probe does.
+// etcdReady asks etcd over mutual TLS, with the API server's certificate: if that one does not do, nothing will.
 func (c *Cluster) etcdReady(ctx context.Context) error {
-	pair, err := tls.LoadX509KeyPair(c.pki("etcd/healthcheck-client.crt"), c.pki("etcd/healthcheck-client.key"))
+	pair, err := tls.LoadX509KeyPair(c.pki("apiserver-etcd-client.crt"), c.pki("apiserver-etcd-client.key"))
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (c *Cluster) etcdReady(ctx context.Context) error {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
-	return get(ctx, &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}, url(c.Ports.Etcd)+"/health")
+	return get(ctx, &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}, c.url(c.Ports.Etcd)+"/health")
 }
 
 // apiReady asks the API server's /readyz as the almighty user: anonymous requests may be refused.
@@ -42,14 +42,19 @@ func (c *Cluster) apiReady(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return get(ctx, tlsConfig, url(c.Ports.APIServer)+"/readyz")
+	return get(ctx, tlsConfig, c.url(c.Ports.APIServer)+"/readyz")
 }
 
 // healthy asks a component with a certificate that it made itself.
 func (c *Cluster) healthy(port int, path string) probe {
 	return func(ctx context.Context) error {
-		return get(ctx, &tls.Config{InsecureSkipVerify: true}, url(port)+path) // loopback, and only a health check
+		return get(ctx, &tls.Config{InsecureSkipVerify: true}, fmt.Sprintf("https://%s:%d%s", loopback, port, path)) // loopback, and only a health check
 	}
+}
+
+// kubeletsReady asks the component that answers for all nodes; each of them may answer as it likes.
+func (c *Cluster) kubeletsReady(ctx context.Context) error {
+	return get(ctx, nil, fmt.Sprintf("http://%s:%d/healthz", loopback, c.Ports.Kubelets))
 }
 
 func get(ctx context.Context, cfg *tls.Config, address string) error {

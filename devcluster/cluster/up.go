@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -24,6 +25,8 @@ import (
 type Options struct {
 	Scenario string
 	Port     int // of the API server; 0 is a free one
+	// Lives are certificates that do not live as long as kubeadm's; see pki.Options.
+	Lives map[string]time.Duration
 }
 
 // startLimit is how long one component may take until it is ready.
@@ -36,6 +39,8 @@ type plan struct {
 	parts    []component
 	space    uint64 // bytes on disk
 	frozen   bool   // no object shall change by itself
+	standard bool   // addresses and ports as on a kubeadm host
+	lives    map[string]time.Duration
 	fill     func(context.Context) error
 }
 
@@ -45,10 +50,20 @@ func (c *Cluster) Up(ctx context.Context, o Options) error {
 	if !slices.Contains(scenario.Names(), o.Scenario) {
 		return complain("There is no scenario %q; there are %s.", o.Scenario, strings.Join(scenario.Names(), ", "))
 	}
-	return c.bring(ctx, plan{
-		scenario: o.Scenario, port: o.Port, parts: components, space: space,
+	if err := pki.CheckLives(o.Lives); err != nil {
+		return complain("--life: %v.", err)
+	}
+	lives := map[string]time.Duration{}
+	maps.Copy(lives, scenario.Lives(o.Scenario))
+	maps.Copy(lives, o.Lives)
+	p := plan{
+		scenario: o.Scenario, port: o.Port, parts: components, space: space, lives: lives,
 		fill: func(ctx context.Context) error { return c.apply(ctx, o.Scenario) },
-	})
+	}
+	if o.Scenario == scenario.Certs {
+		p.standard, p.parts = true, append(slices.Clone(components), kubeletsOf)
+	}
+	return c.bring(ctx, p)
 }
 
 // bring makes the plan true, unless it is already.
@@ -202,8 +217,8 @@ func (c *Cluster) prepare(p plan) error {
 	if err := c.checkSpace(p.space); err != nil {
 		return err
 	}
-	c.Scenario, c.Ports = p.scenario, Ports{APIServer: p.port}
-	if err := freePorts(&c.Ports); err != nil {
+	c.Scenario = p.scenario
+	if err := c.place(p.port, p.standard); err != nil {
 		return err
 	}
 	// Before anything else, so that whatever lies here later is known to be ours.
@@ -213,10 +228,12 @@ func (c *Cluster) prepare(p plan) error {
 	if err := os.MkdirAll(c.file("logs"), 0o700); err != nil {
 		return fmt.Errorf("make the folder of logs: %w", err)
 	}
-	if err := pki.Make(c.Dir, time.Now()); err != nil {
+	now, o := time.Now(), c.certificates()
+	o.Lives = p.lives
+	if err := pki.Make(c.Dir, now, o); err != nil {
 		return fmt.Errorf("make the certificates: %w", err)
 	}
-	if err := pki.Kubeconfigs(c.Dir, url(c.Ports.APIServer), time.Now()); err != nil {
+	if err := pki.Kubeconfigs(c.Dir, now, o); err != nil {
 		return fmt.Errorf("make the kubeconfigs: %w", err)
 	}
 	if err := os.WriteFile(c.file("kwok.yaml"), nil, 0o600); err != nil {
@@ -261,39 +278,6 @@ func (c *Cluster) start(ctx context.Context, part component) error {
 		return c.await(ctx, part, c.Processes)
 	}
 	return nil
-}
-
-// Start starts a component again that was stopped, where it listened before, and waits until it is ready.
-func (c *Cluster) Start(ctx context.Context, name string) error {
-	if c.empty() {
-		return c.NotRunning()
-	}
-	lock, err := c.lock()
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	known := append(slices.Clone(components), usageOf(load.Options{})) // it is started with the command that it had
-	i := slices.IndexFunc(c.Processes, func(p *process.Process) bool { return p.Name == name })
-	k := slices.IndexFunc(known, func(part component) bool { return part.name == name })
-	if i < 0 || k < 0 {
-		return c.unknown(name)
-	}
-	p := c.Processes[i]
-	if p.Alive() {
-		return complain("%s runs already.", name)
-	}
-	again, err := process.Start(name, p.Log, p.Command)
-	if again != nil {
-		c.Processes[i] = again
-		if err := c.save(); err != nil {
-			return errors.Join(err, again.Stop(patience)) // what is not written down must not run
-		}
-	}
-	if err != nil {
-		return c.broken(name, err)
-	}
-	return c.await(ctx, known[k], []*process.Process{again})
 }
 
 // await waits until a component is ready, or one of those that it needs has ended.
@@ -343,13 +327,19 @@ func (c *Cluster) config() (*rest.Config, error) {
 		return nil, fmt.Errorf("read super-admin.conf: %w", err)
 	}
 	cfg.QPS, cfg.Burst = 500, 1000
+	cfg.WarningHandler = rest.NoWarnings{} // of what is broken on purpose
 	return cfg, nil
 }
 
-func (c *Cluster) env() scenario.Env {
-	return scenario.Env{
-		NodePort: c.Ports.Kubelet, MetricsPort: c.Ports.Metrics, Now: time.Now(),
+func (c *Cluster) env() (scenario.Env, error) {
+	ca, err := os.ReadFile(c.pki("ca.crt"))
+	if err != nil {
+		return scenario.Env{}, fmt.Errorf("read the cluster's CA: %w", err)
 	}
+	return scenario.Env{
+		NodePort: c.Ports.Kubelet, MetricsPort: c.Ports.Metrics, Now: time.Now(), Host: c.host(), APIPort: c.Ports.APIServer,
+		CA: string(ca),
+	}, nil
 }
 
 // base applies what every cluster has, whatever its scenario.
@@ -359,10 +349,14 @@ func (c *Cluster) base(p plan) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := scenario.Access(ctx, cfg, c.env(), c.say); err != nil || p.frozen {
+		env, err := c.env()
+		if err != nil {
 			return err
 		}
-		return scenario.Base(ctx, cfg, c.env(), c.say)
+		if err := scenario.Access(ctx, cfg, env, c.say); err != nil || p.frozen {
+			return err
+		}
+		return scenario.Base(ctx, cfg, env, c.say)
 	}
 }
 
@@ -371,6 +365,14 @@ func (c *Cluster) apply(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	env, err := c.env()
+	if err != nil {
+		return err
+	}
 	c.say("applying the scenario %s", name)
-	return scenario.Apply(ctx, cfg, name, c.env(), c.say)
+	o := load.Options{PKIDir: c.file("pki"), Endpoint: c.url(c.Ports.Etcd)}
+	if err := load.Endpoints(ctx, o, c.host(), c.Ports.APIServer); err != nil {
+		return err
+	}
+	return scenario.Apply(ctx, cfg, name, env, c.say)
 }

@@ -30,6 +30,8 @@ const writers = 64
 // Options say how big, and where etcd is.
 type Options struct {
 	Nodes, Pods int
+	Secrets     int    // TLS Secrets
+	Kubelets    bool   // nodes have addresses of this machine, and say how their kubelets serve
 	PKIDir      string // kubeadm's, with apiserver-etcd-client.crt
 	Endpoint    string // URL of etcd
 	Progress    func(string, ...any)
@@ -38,8 +40,9 @@ type Options struct {
 // The limits are those of what is written: the nodes' addresses are two bytes long, and etcd holds 8 GiB, of which a pod
 // takes 6 KB.
 const (
-	mostNodes = 1 << 16
-	mostPods  = 1_000_000
+	mostNodes   = 1 << 16
+	mostPods    = 1_000_000
+	mostSecrets = 1_000_000
 )
 
 // Check says what is wrong with the numbers, in one sentence.
@@ -49,6 +52,8 @@ func (o Options) Check() error {
 		return fmt.Errorf("--nodes is %d, and must be from 1 to %d", o.Nodes, mostNodes)
 	case o.Pods < 0 || o.Pods > mostPods:
 		return fmt.Errorf("--pods is %d, and must be from 0 to %d", o.Pods, mostPods)
+	case o.Secrets < 0 || o.Secrets > mostSecrets:
+		return fmt.Errorf("--secrets is %d, and must be from 0 to %d", o.Secrets, mostSecrets)
 	}
 	return nil
 }
@@ -61,9 +66,12 @@ func Fill(ctx context.Context, o Options) error {
 	}
 	defer client.Close()
 	began := time.Now()
-	if err := o.write(ctx, client, "nodes", o.Nodes, func(i int) (string, runtime.Object) {
+	if err := o.write(ctx, client, "nodes", o.Nodes, func(i int) (string, runtime.Object, error) {
 		n := node(i, began)
-		return "/registry/minions/" + n.Name, n
+		if o.Kubelets {
+			serve(n, i)
+		}
+		return "/registry/minions/" + n.Name, n, nil
 	}); err != nil {
 		return err
 	}
@@ -72,9 +80,12 @@ func Fill(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	return o.write(ctx, client, "pods", o.Pods, func(i int) (string, runtime.Object) {
+	if err := o.writeSecrets(ctx, client, began); err != nil {
+		return err
+	}
+	return o.write(ctx, client, "pods", o.Pods, func(i int) (string, runtime.Object, error) {
 		p := pod(i, o.Nodes, began)
-		return "/registry/pods/" + p.Namespace + "/" + p.Name, p
+		return "/registry/pods/" + p.Namespace + "/" + p.Name, p, nil
 	})
 }
 
@@ -105,7 +116,7 @@ func connect(o Options) (*clientv3.Client, error) {
 }
 
 // write makes and stores n objects of one kind.
-func (o Options) write(ctx context.Context, client *clientv3.Client, what string, n int, object func(int) (string, runtime.Object)) error {
+func (o Options) write(ctx context.Context, client *clientv3.Client, what string, n int, object func(int) (string, runtime.Object, error)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var next, done atomic.Int64
 	for range writers {
@@ -115,7 +126,10 @@ func (o Options) write(ctx context.Context, client *clientv3.Client, what string
 				if i >= n || ctx.Err() != nil {
 					return ctx.Err()
 				}
-				key, made := object(i)
+				key, made, err := object(i)
+				if err != nil {
+					return err
+				}
 				if err := put(ctx, client, key, made); err != nil {
 					return err
 				}

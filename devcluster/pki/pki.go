@@ -27,21 +27,20 @@ const (
 	backdate = 5 * time.Minute
 )
 
-// authority is a CA and where it lies.
-type authority struct {
+// Authority is a CA and its key.
+type Authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
 }
 
-// leaf is one certificate: where it lies, whom it names, what it is for.
+// leaf is one certificate: what kubeadm calls it, where it lies, whom it names, what it is for.
 type leaf struct {
-	path, cn string
-	orgs     []string
-	server   bool
-	client   bool
-	names    []string
-	ips      []net.IP
-	signedBy string
+	name, path, cn string
+	orgs           []string
+	server, client bool
+	names          []string
+	ips            []net.IP
+	signedBy       string
 }
 
 // ServiceIP is the address of the kubernetes Service.
@@ -50,12 +49,24 @@ var ServiceIP = net.IPv4(10, 96, 0, 1)
 // NodeName is the control-plane node that the certificates name.
 const NodeName = "cp-1"
 
+// Options say what a control plane's certificates name, and how long they live.
+type Options struct {
+	Host net.IP // where the control plane listens, beside the loopback address 127.0.0.1; nil is nowhere else
+	URL  string // of the API server, for kubeconfigs
+	// Lives holds those that do not live as long as kubeadm's, by kubeadm's names: how long from now they end. What ended
+	// before now began a year before that.
+	Lives map[string]time.Duration
+	// KeepKey makes Renew leave the old key where it is, as whoever copies half of a certificate does: who reads both
+	// finds that they do not fit.
+	KeepKey bool
+}
+
 // Make fills dir/pki, and dir/kubelet with the serving certificate of the nodes.
-func Make(dir string, now time.Time) error {
+func Make(dir string, now time.Time, o Options) error {
 	root := filepath.Join(dir, "pki")
-	authorities := map[string]*authority{}
-	for path, cn := range map[string]string{"ca": "kubernetes", "front-proxy-ca": "front-proxy-ca", "etcd/ca": "etcd-ca"} {
-		ca, err := newAuthority(cn, now)
+	authorities := map[string]*Authority{}
+	for name, path := range authorityPaths {
+		ca, err := newAuthority(authorityNames[name], o.life(name, caLife, now))
 		if err != nil {
 			return fmt.Errorf("make the CA %s: %w", path, err)
 		}
@@ -64,8 +75,8 @@ func Make(dir string, now time.Time) error {
 			return err
 		}
 	}
-	for _, l := range leaves() {
-		if err := authorities[l.signedBy].issue(root, l, now); err != nil {
+	for _, l := range leaves(o.Host) {
+		if err := authorities[l.signedBy].issue(root, l, o.life(l.name, leafLife, now)); err != nil {
 			return err
 		}
 	}
@@ -73,40 +84,67 @@ func Make(dir string, now time.Time) error {
 		path: "../kubelet/kubelet", cn: "system:node:" + NodeName, orgs: []string{"system:nodes"}, server: true,
 		names: []string{NodeName, "localhost"}, ips: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
-	if err := authorities["ca"].issue(root, kubelet, now); err != nil {
+	if err := authorities["ca"].issue(root, kubelet, span{now.Add(-backdate), now.Add(leafLife)}); err != nil {
 		return err
 	}
 	return serviceAccountKeys(root)
 }
 
-func leaves() []leaf {
-	local := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+// authorityPaths are where the CAs lie, and authorityNames whom they name, by kubeadm's names.
+var (
+	authorityPaths = map[string]string{"ca": "ca", "front-proxy-ca": "front-proxy-ca", "etcd-ca": "etcd/ca"}
+	authorityNames = map[string]string{"ca": "kubernetes", "front-proxy-ca": "front-proxy-ca", "etcd-ca": "etcd-ca"}
+)
+
+// leaves are kubeadm's, for a control plane that listens on host too.
+func leaves(host net.IP) []leaf {
+	here := []net.IP{net.IPv4(127, 0, 0, 1)}
+	if host != nil && !host.Equal(here[0]) {
+		here = append(here, host)
+	}
+	local := append([]net.IP{net.IPv6loopback}, here...)
+	hosts := []string{NodeName, "localhost"}
 	return []leaf{
 		{
-			path: "apiserver", cn: "kube-apiserver", server: true, signedBy: "ca",
+			name: "apiserver", path: "apiserver", cn: "kube-apiserver", server: true, signedBy: "ca",
 			names: []string{
 				NodeName, "kubernetes", "kubernetes.default", "kubernetes.default.svc",
 				"kubernetes.default.svc.cluster.local", "localhost",
 			},
-			ips: []net.IP{ServiceIP, net.IPv4(127, 0, 0, 1)},
+			ips: append([]net.IP{ServiceIP}, here...),
 		},
-		{path: "apiserver-kubelet-client", cn: "kube-apiserver-kubelet-client", client: true, signedBy: "ca"},
-		{path: "front-proxy-client", cn: "front-proxy-client", client: true, signedBy: "front-proxy-ca"},
-		{path: "etcd/server", cn: NodeName, server: true, client: true, names: []string{NodeName, "localhost"}, ips: local, signedBy: "etcd/ca"},
-		{path: "etcd/peer", cn: NodeName, server: true, client: true, names: []string{NodeName, "localhost"}, ips: local, signedBy: "etcd/ca"},
-		{path: "etcd/healthcheck-client", cn: "kube-etcd-healthcheck-client", client: true, signedBy: "etcd/ca"},
-		{path: "apiserver-etcd-client", cn: "kube-apiserver-etcd-client", client: true, signedBy: "etcd/ca"},
+		{name: "apiserver-kubelet-client", path: "apiserver-kubelet-client", cn: "kube-apiserver-kubelet-client", client: true, signedBy: "ca"},
+		{name: "front-proxy-client", path: "front-proxy-client", cn: "front-proxy-client", client: true, signedBy: "front-proxy-ca"},
+		{name: "etcd-server", path: "etcd/server", cn: NodeName, server: true, client: true, names: hosts, ips: local, signedBy: "etcd/ca"},
+		{name: "etcd-peer", path: "etcd/peer", cn: NodeName, server: true, client: true, names: hosts, ips: local, signedBy: "etcd/ca"},
+		{name: "etcd-healthcheck-client", path: "etcd/healthcheck-client", cn: "kube-etcd-healthcheck-client", client: true, signedBy: "etcd/ca"},
+		{name: "apiserver-etcd-client", path: "apiserver-etcd-client", cn: "kube-apiserver-etcd-client", client: true, signedBy: "etcd/ca"},
 	}
 }
 
-func newAuthority(cn string, now time.Time) (*authority, error) {
+// span is from when until when a certificate lives.
+type span struct{ begins, ends time.Time }
+
+// life gives that of the certificate with kubeadm's name, which lives usual unless it is said.
+func (o Options) life(name string, usual time.Duration, now time.Time) span {
+	left, ok := o.Lives[name]
+	switch {
+	case !ok:
+		return span{now.Add(-backdate), now.Add(usual)}
+	case left < usual: // it was issued for the usual time, and that was a while ago
+		return span{now.Add(left - usual), now.Add(left)}
+	}
+	return span{now.Add(-backdate), now.Add(left)}
+}
+
+func newAuthority(cn string, l span) (*Authority, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: cn}, DNSNames: []string{cn},
-		NotBefore: now.Add(-backdate), NotAfter: now.Add(caLife),
+		NotBefore: l.begins, NotAfter: l.ends,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageCertSign,
 		IsCA:     true, BasicConstraintsValid: true,
 	}
@@ -115,26 +153,26 @@ func newAuthority(cn string, now time.Time) (*authority, error) {
 		return nil, err
 	}
 	cert, err := x509.ParseCertificate(raw)
-	return &authority{cert, key}, err
+	return &Authority{cert, key}, err
 }
 
 // issue signs a leaf and writes it with its key.
-func (a *authority) issue(root string, l leaf, now time.Time) error {
-	raw, key, err := a.sign(l, now)
+func (a *Authority) issue(root string, l leaf, lives span) error {
+	raw, key, err := a.sign(l, lives)
 	if err != nil {
 		return fmt.Errorf("make the certificate %s: %w", l.path, err)
 	}
 	return write(filepath.Join(root, l.path), raw, key)
 }
 
-func (a *authority) sign(l leaf, now time.Time) ([]byte, crypto.Signer, error) {
+func (a *Authority) sign(l leaf, lives span) ([]byte, crypto.Signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: l.cn, Organization: l.orgs},
-		NotBefore: now.Add(-backdate), NotAfter: now.Add(leafLife),
+		NotBefore: lives.begins, NotAfter: lives.ends,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 		DNSNames: l.names, IPAddresses: l.ips,
 	}

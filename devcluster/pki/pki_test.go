@@ -26,11 +26,16 @@ const server = "https://127.0.0.1:6443"
 
 func fill(t *testing.T) string {
 	t.Helper()
+	return fillWith(t, Options{URL: server})
+}
+
+func fillWith(t *testing.T, o Options) string {
+	t.Helper()
 	dir := t.TempDir()
-	if err := Make(dir, now); err != nil {
+	if err := Make(dir, now, o); err != nil {
 		t.Fatal(err)
 	}
-	if err := Kubeconfigs(dir, server, now); err != nil {
+	if err := Kubeconfigs(dir, now, o); err != nil {
 		t.Fatal(err)
 	}
 	return dir

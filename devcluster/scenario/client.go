@@ -23,7 +23,7 @@ import (
 const (
 	// ours marks documents that are not objects but something to do: Wait, Patch and Delete.
 	ours = "devcluster.ktriage/v1"
-	// asUser is an annotation: create the object as this user, one of system:nodes.
+	// asUser is an annotation: create the object as this user, who is in the group that users of that name are in.
 	asUser  = "devcluster.ktriage/as"
 	manager = "devcluster"
 	// retryLimit is how long a request is repeated that fails because something else is not there yet.
@@ -121,10 +121,22 @@ func (c *client) apply(ctx context.Context, object *unstructured.Unstructured) e
 	return nil
 }
 
-// createAs creates an object in the name of a node.
+// groups are those of a user: what a kubelet's certificate and kubeadm's bootstrap tokens say.
+func groups(user string) []string {
+	all := []string{"system:authenticated"}
+	switch {
+	case strings.HasPrefix(user, "system:node:"):
+		all = append(all, "system:nodes")
+	case strings.HasPrefix(user, "system:bootstrap:"):
+		all = append(all, "system:bootstrappers", "system:bootstrappers:kubeadm:default-node-token")
+	}
+	return all
+}
+
+// createAs creates an object in the name of a user.
 func (c *client) createAs(ctx context.Context, object *unstructured.Unstructured, user string) error {
 	cfg := rest.CopyConfig(c.config)
-	cfg.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:nodes", "system:authenticated"}}
+	cfg.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups(user)}
 	other := &client{config: cfg, mapper: c.mapper}
 	var err error
 	if other.dynamic, err = dynamic.NewForConfig(cfg); err != nil {

@@ -1,16 +1,8 @@
 package scenario
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/sha256"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/base64"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
+	"maps"
 	"strings"
 	"text/template"
 	"time"
@@ -21,7 +13,7 @@ import (
 
 // functions are what templates can call. What is made of the clock or of keys is made of env alone.
 func functions(env Env) template.FuncMap {
-	return template.FuncMap{
+	all := template.FuncMap{
 		"seq":         seq,
 		"add":         func(a, b int) int { return a + b },
 		"mod":         func(a, b int) int { return a % b },
@@ -31,11 +23,11 @@ func functions(env Env) template.FuncMap {
 		"ago":         env.ago,
 		"words":       strings.Fields,
 		"spaced":      func(s string) string { return strings.ReplaceAll(s, "%", " ") },
-		"tlsSecret":   env.tlsSecret,
-		"nodeCSR":     nodeCSR,
 		"crds":        crds,
 		"kwokMetrics": func() string { return kwokmetrics.DefaultMetricsResource },
 	}
+	maps.Copy(all, certificates(env))
+	return all
 }
 
 // seq gives the numbers from a to b.
@@ -76,60 +68,4 @@ func crds() string {
 		docs = append(docs, string(d))
 	}
 	return strings.Join(docs, "\n---\n")
-}
-
-// tlsSecret gives the data of a TLS Secret whose certificate ends after that time, which may be negative.
-func (e Env) tlsSecret(name, ends string) (string, error) {
-	life, err := time.ParseDuration(ends)
-	if err != nil {
-		return "", err
-	}
-	key, der, err := keyOf(name)
-	if err != nil {
-		return "", err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(e.Now.Unix()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: e.Now.Add(-90 * 24 * time.Hour), NotAfter: e.Now.Add(life),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	cert, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
-	if err != nil {
-		return "", fmt.Errorf("make the certificate of %s: %w", name, err)
-	}
-	return fmt.Sprintf("tls.crt: %s\n  tls.key: %s", encode("CERTIFICATE", cert), encode("EC PRIVATE KEY", der)), nil
-}
-
-// nodeCSR gives the request of a kubelet's serving certificate.
-func nodeCSR(node, ip string) (string, error) {
-	key, _, err := keyOf(node)
-	if err != nil {
-		return "", err
-	}
-	request := &x509.CertificateRequest{
-		Subject:  pkix.Name{CommonName: "system:node:" + node, Organization: []string{"system:nodes"}},
-		DNSNames: []string{node},
-	}
-	if parsed := net.ParseIP(ip); parsed != nil {
-		request.IPAddresses = append(request.IPAddresses, parsed)
-	}
-	der, err := x509.CreateCertificateRequest(nil, request, key)
-	return encode("CERTIFICATE REQUEST", der), err
-}
-
-// keyOf gives the key that belongs to a name, always the same one: whoever reads this can make it too, and applying a
-// scenario again changes nothing. Signing without randomness is RFC 6979's, which is as good.
-func keyOf(name string) (*ecdsa.PrivateKey, []byte, error) {
-	secret := sha256.Sum256([]byte("devcluster " + name))
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), secret[:])
-	if err != nil {
-		return nil, nil, fmt.Errorf("make the key of %s: %w", name, err)
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	return key, der, err
-}
-
-// encode gives a PEM block in base64, as Secrets and requests carry it.
-func encode(kind string, der []byte) string {
-	return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }

@@ -21,7 +21,7 @@ import (
 
 // files are the scenarios, a folder each, and what they stand on.
 //
-//go:embed access base calm drain empty incident metrics
+//go:embed access base calm certs drain empty incident metrics
 var files embed.FS
 
 // Not scenarios: who may do what, without which admin.conf is worth nothing, how nodes and pods live, and where
@@ -35,10 +35,24 @@ const (
 // Empty is the scenario in which there is nothing but the control plane.
 const Empty = "empty"
 
+// Certs is the scenario whose control plane listens where a kubeadm host's does, and whose kubelets serve TLS.
+const Certs = "certs"
+
+// lives are the certificates of the control plane that do not live as long as kubeadm's, where that is part of the story.
+var lives = map[string]map[string]time.Duration{
+	"incident": {"apiserver": 6*24*time.Hour + 4*time.Hour},
+}
+
+// Lives gives, by kubeadm's names, how long from now certificates live in the named scenario; see pki.Options.
+func Lives(name string) map[string]time.Duration { return lives[name] }
+
 // Env is what templates know of the cluster. The same Env gives the same objects, byte for byte.
 type Env struct {
 	NodePort    int       // where kwok answers as the kubelet of every node
 	MetricsPort int       // of what answers metrics.k8s.io
+	Host        string    // address of the control plane
+	APIPort     int       // of kube-apiserver there
+	CA          string    // the cluster's CA in PEM
 	Now         time.Time // what `ago` and the lives of certificates count from
 }
 

@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-var env = Env{NodePort: 10250, MetricsPort: 4443, Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+var env = Env{NodePort: 10250, MetricsPort: 4443, Host: "127.0.1.1", APIPort: 6443, CA: "the CA", Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 
 // objects renders a folder.
 func objects(t *testing.T, folder string, env Env) []*unstructured.Unstructured {
@@ -38,7 +38,7 @@ func objects(t *testing.T, folder string, env Env) []*unstructured.Unstructured 
 func folders() []string { return append(Names(), access, base) }
 
 func TestTheScenariosAreThoseThatAreDocumented(t *testing.T) {
-	if got := Names(); !slices.Equal(got, []string{"calm", "drain", "empty", "incident"}) {
+	if got := Names(); !slices.Equal(got, []string{"calm", "certs", "drain", "empty", "incident"}) {
 		t.Errorf("scenarios: %s", got)
 	}
 	if !slices.Contains(Names(), Empty) {
