@@ -79,13 +79,17 @@ func Connect(o Options) (*Cluster, error) {
 	tune(cfg, o)
 	lines := newLines()
 	cfg.Dial = lines.dialer((&net.Dialer{Timeout: dialLimit, KeepAlive: 30 * time.Second}).DialContext)
+	shown := newWitness()
+	if err := shown.watch(cfg); err != nil {
+		return nil, err
+	}
 	clients, err := dial(cfg)
 	if err != nil {
 		return nil, err
 	}
 	context := currentContext(raw, o.Flags)
 	c := New(clients, context, namespace, wanted(o), o.Log)
-	c.config = cfg
+	c.config, c.witness = cfg, shown
 	c.heart.lines = lines
 	c.identity.Store(&Identity{User: text.Clean(configUser(raw, context))})
 	return c, nil

@@ -24,6 +24,7 @@ type Cluster struct {
 	context  string
 	fallback string // the context's own namespace
 	config   *rest.Config
+	witness  *witness
 	client   kubernetes.Interface
 	rows     rest.Interface // for informers alone: its objects may have no more than rows need
 	log      *slog.Logger
@@ -34,6 +35,10 @@ type Cluster struct {
 	pods  *store[*Pod]
 
 	workloads *store[*Workload] // of all kinds
+	certs     *store[*Cert]
+	csrs      *store[*CSR]
+
+	certLimits CertLimits
 
 	notifier *Notifier
 	identity atomic.Pointer[Identity]
@@ -78,7 +83,7 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 		log = slog.New(slog.DiscardHandler)
 	}
 	c := &Cluster{
-		context: context, fallback: fallback, config: &rest.Config{},
+		context: context, fallback: fallback, config: &rest.Config{}, witness: newWitness(),
 		client: clients.Kubernetes, rows: clients.Rows, log: log, notifier: NewNotifier(),
 		wake: make(chan struct{}, 1), asked: make(chan struct{}, 1), read: make(chan struct{}),
 		rescoped: make(chan struct{}, 1), workloadUID: map[Owner]string{},
@@ -90,6 +95,7 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 	c.nodes = newStore(c.woken, judgeNode)
 	c.pods = newStore(c.woken, judgePod)
 	c.workloads = newStore(c.woken, judgeWorkload)
+	c.certs, c.csrs = newStore(c.woken, judgeCert), newStore(c.woken, judgeCSR)
 	c.nodes.moved, c.pods.moved, c.workloads.moved = c.nodeMoved, c.podMoved, c.workloadMoved
 	c.identity.Store(&Identity{})
 	c.scope.Store(&Scope{Namespaces: namespaces})
@@ -169,6 +175,10 @@ func (c *Cluster) Start(ctx context.Context, want Kinds) {
 	}
 	if want&Workloads != 0 {
 		c.startWorkloads(ctx, want)
+	}
+	if want&CSRs != 0 {
+		c.csrs.expect(origin{})
+		c.afterRows(ctx, "csrs", func() { c.inform(ctx, c.csrInformer()) })
 	}
 	if want&Metrics != 0 {
 		safe.Go("metrics", func() {

@@ -79,7 +79,9 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 		c.usage = c.Usage()
 	}
 	changed |= c.settle()
-	m := Moment{Now: now, Usage: c.usage, RowsRead: c.rowsRead, Complete: c.complete, NodesKnown: c.allNodes}
+	m := Moment{
+		Now: now, Usage: c.usage, RowsRead: c.rowsRead, Complete: c.complete, NodesKnown: c.allNodes, CertLimits: c.certLimits,
+	}
 	nodes := c.nodes.absorb(m, nil)
 	m.Nodes = c.nodeStates
 	moved := c.movedNodes
@@ -94,6 +96,12 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 	}
 	if c.publishWorkloads(&m, known, moved) {
 		out |= Workloads
+	}
+	if c.certs.publish(m, 0, nil) {
+		out |= Certs
+	}
+	if c.csrs.publish(m, changed&Nodes, nil) {
+		out |= CSRs
 	}
 	c.moment.Store(&m)
 	if c.nodes.show(m, changed&(Metrics|Pods)|c.moved&Pods, nodes) {
@@ -143,7 +151,7 @@ func (c *Cluster) settle() Kinds {
 // untilDue is the time until some row must be judged again.
 func (c *Cluster) untilDue() time.Duration {
 	wait := time.Hour
-	for _, at := range []time.Time{c.nodes.nextDue(), c.pods.nextDue(), c.workloads.nextDue()} {
+	for _, at := range []time.Time{c.nodes.nextDue(), c.pods.nextDue(), c.workloads.nextDue(), c.certs.nextDue(), c.csrs.nextDue()} {
 		if !at.IsZero() {
 			wait = min(wait, max(time.Until(at), publishGap))
 		}

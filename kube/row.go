@@ -23,6 +23,9 @@ const (
 	Budgets     // PodDisruptionBudgets
 	Claims      // PersistentVolumeClaims: no rows; actions name them
 
+	Certs // certificates and other credentials with an expiry
+	CSRs  // CertificateSigningRequests
+
 	// Workloads are the kinds of the Workloads pane.
 	Workloads = StatefulSets | Deployments | DaemonSets | ReplicaSets | Jobs | CronJobs | Autoscalers | Budgets
 )
@@ -31,7 +34,7 @@ const (
 var kindNames = map[Kinds]string{
 	Nodes: "Node", Pods: "Pod", StatefulSets: "StatefulSet", Deployments: "Deployment", DaemonSets: "DaemonSet",
 	ReplicaSets: "ReplicaSet", Jobs: "Job", CronJobs: "CronJob", Autoscalers: "HorizontalPodAutoscaler",
-	Budgets: "PodDisruptionBudget", Claims: "PersistentVolumeClaim",
+	Budgets: "PodDisruptionBudget", Claims: "PersistentVolumeClaim", CSRs: "CertificateSigningRequest",
 }
 
 // Kind is the API's name of a single kind of object ("StatefulSet"), "" for any other set of kinds.
@@ -126,6 +129,8 @@ type Moment struct {
 	Scalers map[Owner][]*Workload // the autoscalers of each workload
 
 	NodesKnown bool // all nodes that there are are in Nodes
+
+	CertLimits CertLimits // the zero value is DefaultCertLimits
 }
 
 // Load gives what the pods of a node take of it; false if not all of them are known.

@@ -141,7 +141,7 @@ func goroutines(files []*file) []string {
 
 // clockReaders are the packages that may ask for the time or wait for it; functions of all others are given it. Tests
 // stop the clock of these with testing/synctest.
-var clockReaders = []string{"kube", "kube/action", "kube/cordon", "kube/drain", "kube/deadnode", "kube/evict", "kube/remove", "kube/rollout", "kube/scale", "kube/send", "ui", "internal/cli", "internal/snapshot", "internal/term"}
+var clockReaders = []string{"kube", "kube/action", "kube/certs", "kube/cordon", "kube/csr", "kube/drain", "kube/deadnode", "kube/evict", "kube/remove", "kube/renew", "kube/rollout", "kube/scale", "kube/send", "ui", "internal/cli", "internal/snapshot", "internal/term"}
 
 // clock keeps the time out of the packages that compute.
 func clock(files []*file) []string {

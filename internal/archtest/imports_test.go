@@ -10,7 +10,7 @@ import (
 // kube and internal/cli alone speak to the API, views draws without Bubble Tea, keymap is bare.
 var mayImport = map[string]string{
 	".": "internal/cli",
-	"internal/cli": "ui views kube kube/action kube/cordon kube/deadnode kube/drain kube/evict kube/remove kube/rollout kube/scale keymap themes internal/audit internal/logs internal/safe internal/snapshot internal/term internal/text internal/xdg " +
+	"internal/cli": "ui views kube kube/action kube/certs kube/cordon kube/csr kube/deadnode kube/drain kube/evict kube/remove kube/renew kube/rollout kube/scale keymap themes internal/audit internal/logs internal/safe internal/snapshot internal/term internal/text internal/xdg " +
 		"github.com/spf13 k8s.io/apimachinery/pkg/util/runtime k8s.io/cli-runtime k8s.io/client-go/tools/clientcmd",
 	"ui": "views kube kube/action keymap themes internal/logs internal/safe internal/table internal/text " +
 		"charm.land/bubbletea/v2 charm.land/bubbles/v2/textinput github.com/charmbracelet github.com/sahilm/fuzzy",
@@ -18,12 +18,17 @@ var mayImport = map[string]string{
 	"kube":          "internal/safe internal/text k8s.io google.golang.org/protobuf/encoding/protowire",
 	"kube/action":   "kube internal/audit internal/safe internal/text k8s.io",
 	"kube/send":     "k8s.io",
+	"kube/live":     "kube internal/safe internal/text k8s.io",
+	"kube/gitops":   "internal/text k8s.io",
+	"kube/certs":    "kube internal/safe internal/text k8s.io",
+	"kube/csr":      "kube kube/action kube/send internal/text k8s.io",
+	"kube/renew":    "kube kube/action kube/certs kube/send internal/text k8s.io",
 	"kube/cordon":   "kube kube/action kube/send internal/text k8s.io",
 	"kube/deadnode": "kube kube/action kube/send internal/text k8s.io",
-	"kube/remove":   "kube kube/action kube/send internal/safe internal/text k8s.io",
-	"kube/rollout":  "kube kube/action kube/send internal/text k8s.io",
-	"kube/scale":    "kube kube/action kube/send internal/safe internal/text k8s.io",
-	"kube/drain":    "kube kube/action internal/safe internal/text k8s.io",
+	"kube/remove":   "kube kube/action kube/live kube/send internal/safe internal/text k8s.io",
+	"kube/rollout":  "kube kube/action kube/gitops kube/send internal/text k8s.io",
+	"kube/scale":    "kube kube/action kube/gitops kube/live kube/send internal/safe internal/text k8s.io",
+	"kube/drain":    "kube kube/action kube/live internal/text k8s.io",
 	"kube/evict":    "kube kube/action kube/drain kube/send internal/safe internal/text k8s.io",
 	"keymap":        "",
 	"themes":        "charm.land/lipgloss/v2 github.com/charmbracelet/colorprofile github.com/charmbracelet/x/ansi",
@@ -43,7 +48,7 @@ var mayImport = map[string]string{
 	"kube/kubetest":       "kube internal/queue k8s.io",
 	"internal/screenshot": "github.com/charmbracelet/x/vt github.com/creack/pty",
 	"internal/scale":      "internal/text github.com/charmbracelet/x/vt github.com/creack/pty k8s.io/api k8s.io/apimachinery k8s.io/client-go",
-	"internal/e2e":        "kube kube/action kube/cordon kube/deadnode kube/drain kube/evict kube/remove kube/rollout kube/scale internal/audit internal/text",
+	"internal/e2e":        "kube kube/action kube/certs kube/cordon kube/csr kube/deadnode kube/drain kube/evict kube/remove kube/renew kube/rollout kube/scale internal/audit internal/text",
 	"internal/archtest":   "keymap",
 }
 
@@ -54,7 +59,7 @@ var beside = []string{"internal/queue", "internal/termtest", "kube/kubetest", "i
 // forTests are the packages of ours that every test may import.
 var forTests = []string{
 	"internal/termtest", "kube/kubetest", "internal/queue", "internal/audit", "kube/action", "kube/cordon", "kube/deadnode", "kube/drain", "kube/evict",
-	"kube/remove", "kube/rollout", "kube/scale", "kube/send",
+	"kube/remove", "kube/rollout", "kube/scale", "kube/send", "kube/certs", "kube/csr", "kube/renew",
 }
 
 // imports holds each package to its line of mayImport. A test may import what its package may, its package, and any

@@ -57,22 +57,32 @@ func (a *access) ask(ctx context.Context, needs []Need) error {
 }
 
 func (a *access) askOne(ctx context.Context, n Need) error {
-	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Verb: n.Verb, Group: n.Group, Resource: n.Resource, Subresource: n.Subresource, Namespace: n.Namespace,
-		},
-	}}
-	said, err := a.cluster.Client().AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
-	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
-		return nil // a server that does not know the question, or forbids it
-	}
-	if err != nil {
-		return fmt.Errorf("ask whether we may %s: %w", n, err)
+	allowed, known, err := Allowed(ctx, a.cluster, n)
+	if err != nil || !known {
+		return err
 	}
 	a.mu.Lock()
-	a.answers[n] = answer{said.Status.Allowed, time.Now()}
+	a.answers[n] = answer{allowed, time.Now()}
 	a.mu.Unlock()
 	return nil
+}
+
+// Allowed asks the server whether we may do something; known is false where it does not know the question, or forbids it.
+// It is for a Plan that needs what only the object tells; everything else belongs into Needs.
+func Allowed(ctx context.Context, c *kube.Cluster, n Need) (allowed, known bool, err error) {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: n.Verb, Group: n.Group, Resource: n.Resource, Subresource: n.Subresource, Namespace: n.Namespace, Name: n.Name,
+		},
+	}}
+	said, err := c.Client().AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("ask whether we may %s: %w", n, err)
+	}
+	return said.Status.Allowed, true, nil
 }
 
 // missing gives the needs that the server has said no to, and when it said so first.

@@ -37,6 +37,10 @@ const (
 	RollBack ID = "workload.roll-back"
 	Pause    ID = "workload.pause"  // a rollout, or a CronJob
 	Resume   ID = "workload.resume" // the same
+
+	Approve ID = "csr.approve"
+	Deny    ID = "csr.deny"
+	Renew   ID = "cert.renew" // has cert-manager issue anew, or watches while somebody renews by hand
 )
 
 // Verb is the action in few words, as the Actions pane and sheets name it.

@@ -3,6 +3,7 @@ package action
 import (
 	"slices"
 
+	"ktriage/internal/text"
 	"ktriage/kube"
 )
 
@@ -10,6 +11,7 @@ import (
 type Need struct {
 	Verb, Group, Resource, Subresource string
 	Namespace                          string // "" for all
+	Name                               string // of the one object that it is for, "" for all
 	// Scoped says that it is needed in the namespaces of the objects only. Somebody who may do something in one namespace,
 	// and may not everywhere, must not find the key grey: before it is pressed the server is asked only if there is but one
 	// namespace that is looked at.
@@ -78,6 +80,9 @@ func (n Need) String() string {
 	s := n.Verb + " " + n.Resource
 	if n.Subresource != "" {
 		s += "/" + n.Subresource
+	}
+	if n.Name != "" {
+		s += " " + text.Clean(n.Name)
 	}
 	if n.Namespace != "" {
 		s += " in " + n.Namespace

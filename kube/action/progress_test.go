@@ -179,6 +179,9 @@ func TestStatesOfStepsEndFromGoneOn(t *testing.T) {
 			t.Errorf("state %d: %q, ended %t, %v", s, s, s.Ended(), s.Severity())
 		}
 	}
+	if s := action.StepProgressing; s.Ended() || s.String() != "progressing" || s.Severity() != kube.OK {
+		t.Errorf("what is being carried out is %q, ended %t, %v", s, s.Ended(), s.Severity())
+	}
 	if w := (&action.Step{State: action.StepBlocked, Severity: kube.Bad}).Worst(); w != kube.Bad {
 		t.Errorf("worst = %v, want that of the step", w)
 	}

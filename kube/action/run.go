@@ -62,6 +62,7 @@ const (
 	StepAsking                       // a request is under way
 	StepBlocked                      // the server has refused it for now: a budget, a namespace that is going
 	StepRetrying                     // the server could not answer; asked again
+	StepProgressing                  // accepted, and being carried out, as with the condition Progressing of a Deployment (apps/v1)
 	StepTerminating                  // accepted; the object is going
 	StepStuck                        // accepted; the object should be gone, and is not
 	StepGone                         // the object is gone, or another has taken its name
@@ -76,8 +77,8 @@ const (
 
 func (s StepState) String() string {
 	return [...]string{
-		"waits", "asking", "blocked", "retrying", "terminating", "stuck", "gone", "done", "stays", "left out", "not done", "accepted",
-		"failed", "unknown",
+		"waits", "asking", "blocked", "retrying", "progressing", "terminating", "stuck", "gone", "done", "stays", "left out", "not done",
+		"accepted", "failed", "unknown",
 	}[s]
 }
 

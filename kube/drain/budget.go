@@ -50,7 +50,7 @@ func (l *ledger) ask(pod *corev1.Pod, budgets []*budget) (Fate, Block, string) {
 	for _, b := range budgets {
 		names = append(names, b.Name)
 	}
-	return Never, NoBlock, fmt.Sprintf("%s select it: the server refuses to evict a pod of more than one budget", and(names))
+	return Never, NoBlock, fmt.Sprintf("%s select it: the server refuses to evict a pod of more than one budget", text.And(names))
 }
 
 func (l *ledger) askOne(pod *corev1.Pod, b *budget) (Fate, Block, string) {
@@ -198,12 +198,4 @@ func numbers(budgets []*budget, block Block) []Budget {
 		})
 	}
 	return out
-}
-
-// and joins words as a sentence does: "a, b and c".
-func and(list []string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }

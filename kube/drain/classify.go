@@ -50,7 +50,7 @@ func (j *judge) node(n *nodeFacts) Node {
 	out := Node{
 		Name: row.Name, UID: string(n.node.UID), Status: row.StatusText(), Ready: nodeReady(n.node), Cordoned: row.Unschedulable,
 		ControlPlane: controlPlane(n.node), Version: row.Version, Zone: row.Zone, Address: row.InternalIP,
-		Silent: row.State().Silent, ResourceVersion: n.version, Pods: []Pod{},
+		Silent: row.State().Silent, OutOfService: row.State().OutOfService, ResourceVersion: n.version, Pods: []Pod{},
 	}
 	if !row.Ready.Since.IsZero() {
 		out.For = max(0, j.now.Sub(row.Ready.Since))
@@ -214,7 +214,7 @@ func volumeNames(volumes []Volume) string {
 	for _, v := range volumes {
 		names = append(names, v.Name)
 	}
-	return and(names)
+	return text.And(names)
 }
 
 // emptyDirs are the volumes whose data goes with a pod, of any medium.

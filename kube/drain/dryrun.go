@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"ktriage/kube"
+	"ktriage/kube/live"
 )
 
 // askLimit is how long one question to the server may take.
@@ -24,7 +25,7 @@ const askLimit = 30 * time.Second
 // decrements no budget.
 func (p *Plan) ask(ctx context.Context, client kubernetes.Interface) error {
 	var (
-		tasks   []task
+		tasks   []live.Task
 		refused []*string
 	)
 	for _, pod := range p.pods() {
@@ -35,7 +36,7 @@ func (p *Plan) ask(ctx context.Context, client kubernetes.Interface) error {
 		refused = append(refused, answer)
 		tasks = append(tasks, func(ctx context.Context) { *answer = refusal(pod, dryRun(ctx, client, pod, p.Settings.Grace)) })
 	}
-	each(ctx, tasks)
+	live.Each(ctx, tasks)
 	if ctx.Err() != nil {
 		return fmt.Errorf("ask the server's dry run: %w", context.Cause(ctx))
 	}

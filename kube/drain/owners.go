@@ -11,11 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"ktriage/internal/text"
+	"ktriage/kube/live"
 )
 
 // ownerTasks read each controller of pods once, and the Deployment behind a ReplicaSet.
-func (r *reader) ownerTasks(pods []*corev1.Pod) []task {
-	var out []task
+func (r *reader) ownerTasks(pods []*corev1.Pod) []live.Task {
+	var out []live.Task
 	asked := map[types.UID]bool{}
 	for _, p := range pods {
 		ref := metav1.GetControllerOf(p)
@@ -37,7 +38,7 @@ func (r *reader) readOwner(ctx context.Context, ns string, ref *metav1.OwnerRefe
 	defer r.mu.Unlock()
 	r.facts.owners[ref.UID] = got
 	if err != nil && !apierrors.IsNotFound(err) {
-		r.deny(owners, ns, fmt.Errorf("read %s %s/%s: %w", ref.Kind, ns, ref.Name, err))
+		r.unread.Note(owners, ns, fmt.Errorf("read %s %s/%s: %w", ref.Kind, ns, ref.Name, err))
 	}
 }
 

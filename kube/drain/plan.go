@@ -107,9 +107,10 @@ type Node struct {
 	Version      string        `json:"version,omitempty"`
 	Zone         string        `json:"zone,omitempty"`
 	Address      string        `json:"address,omitempty"`
-	For          time.Duration `json:"forNanoseconds"`     // in this status
-	Silent       bool          `json:"silent,omitempty"`   // not Ready, because the kubelet does not report at all
-	Problems     []string      `json:"problems,omitempty"` // other conditions: "DiskPressure 23m"
+	For          time.Duration `json:"forNanoseconds"`         // in this status
+	Silent       bool          `json:"silent,omitempty"`       // not Ready, because the kubelet does not report at all
+	OutOfService bool          `json:"outOfService,omitempty"` // it has that taint
+	Problems     []string      `json:"problems,omitempty"`     // other conditions: "DiskPressure 23m"
 	Pods         []Pod         `json:"pods"`
 
 	ResourceVersion string `json:"resourceVersion"` // of the list of pods

@@ -15,14 +15,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
-	"ktriage/internal/safe"
 	"ktriage/internal/text"
 	"ktriage/kube"
+	"ktriage/kube/live"
 )
 
 const (
 	readLimit = 30 * time.Second // for all that a plan is made of
-	inFlight  = 8                // requests at the same time
 	page      = 500              // objects of one answer
 )
 
@@ -39,7 +38,7 @@ var (
 func Read(ctx context.Context, c *kube.Cluster, refs []kube.Ref, s Settings) (*Plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	r := &reader{client: c.Client(), denied: map[string]*denial{}, facts: &facts{
+	r := &reader{client: c.Client(), facts: &facts{
 		context: c.Context(), loads: c.Moment().Loads,
 		budgets: map[string][]*budget{}, blind: map[string]bool{}, dying: map[string]bool{}, owners: map[types.UID]owner{},
 		claims: map[types.NamespacedName]*corev1.PersistentVolumeClaim{}, volumes: map[string]*corev1.PersistentVolume{},
@@ -62,7 +61,7 @@ type reader struct {
 
 	mu     sync.Mutex
 	facts  *facts
-	denied map[string]*denial // by what could not be read
+	unread live.Unread
 }
 
 // read goes in three rounds: each needs what the one before it has found.
@@ -74,9 +73,9 @@ func (r *reader) read(ctx context.Context, refs []kube.Ref) error {
 	tasks := r.namespaceTasks(namespacesOf(pods))
 	tasks = append(tasks, r.ownerTasks(pods)...)
 	tasks = append(tasks, r.claimTasks(pods)...)
-	each(ctx, tasks)
+	live.Each(ctx, tasks)
 	tasks = append(r.volumeTasks(), r.peerTasks(pods)...)
-	each(ctx, tasks)
+	live.Each(ctx, tasks)
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("read what the pods of %s depend on: %w", refs[0].Name, context.Cause(ctx))
 	}
@@ -84,39 +83,15 @@ func (r *reader) read(ctx context.Context, refs []kube.Ref) error {
 	return nil
 }
 
-// task is one request, or a few that follow each other.
-type task func(ctx context.Context)
-
-// each runs tasks, a bounded number at a time, and waits for them.
-func each(ctx context.Context, tasks []task) {
-	var wait sync.WaitGroup
-	seats := make(chan struct{}, inFlight)
-	for _, t := range tasks {
-		if ctx.Err() != nil {
-			break
-		}
-		seats <- struct{}{}
-		wait.Add(1)
-		safe.Go("drain plan", func() {
-			defer func() {
-				<-seats
-				wait.Done()
-			}()
-			t(ctx)
-		})
-	}
-	wait.Wait()
-}
-
 // readNodes reads the nodes of the plan with their pods, without which there is no plan, and all nodes.
 func (r *reader) readNodes(ctx context.Context, refs []kube.Ref) error {
 	r.facts.nodes = make([]*nodeFacts, len(refs))
 	errs := make([]error, len(refs))
-	tasks := []task{r.readAll}
+	tasks := []live.Task{r.readAll}
 	for i, ref := range refs {
 		tasks = append(tasks, func(ctx context.Context) { r.facts.nodes[i], errs[i] = r.readNode(ctx, ref) })
 	}
-	each(ctx, tasks)
+	live.Each(ctx, tasks)
 	for _, err := range errs {
 		if err != nil {
 			return err
@@ -195,7 +170,7 @@ func (r *reader) readAll(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		r.deny(other, "", err)
+		r.unread.Note(other, "", err)
 		return
 	}
 	slices.SortFunc(all, compareNames)
@@ -220,8 +195,8 @@ func namespacesOf(pods []*corev1.Pod) []string {
 }
 
 // namespaceTasks read the budgets of namespaces, and whether they are being deleted.
-func (r *reader) namespaceTasks(namespaces []string) []task {
-	var out []task
+func (r *reader) namespaceTasks(namespaces []string) []live.Task {
+	var out []live.Task
 	for _, ns := range namespaces {
 		out = append(out, func(ctx context.Context) { r.readBudgets(ctx, ns) }, func(ctx context.Context) { r.readNamespace(ctx, ns) })
 	}
@@ -244,7 +219,7 @@ func (r *reader) readBudgets(ctx context.Context, ns string) {
 	defer r.mu.Unlock()
 	if err != nil {
 		r.facts.blind[ns] = true
-		r.deny(budgets, ns, err)
+		r.unread.Note(budgets, ns, err)
 		return
 	}
 	r.facts.budgets[ns] = found
@@ -257,15 +232,15 @@ func (r *reader) readNamespace(ctx context.Context, name string) {
 	switch {
 	case apierrors.IsNotFound(err): // its last pods are going, or a fixture has none
 	case err != nil:
-		r.deny(namespaces, name, fmt.Errorf("read namespace %s: %w", name, err))
+		r.unread.Note(namespaces, name, fmt.Errorf("read namespace %s: %w", name, err))
 	case ns.Status.Phase == corev1.NamespaceTerminating || ns.DeletionTimestamp != nil:
 		r.facts.dying[name] = true
 	}
 }
 
 // claimTasks read the claims through which pods have volumes.
-func (r *reader) claimTasks(pods []*corev1.Pod) []task {
-	var out []task
+func (r *reader) claimTasks(pods []*corev1.Pod) []live.Task {
+	var out []live.Task
 	asked := map[types.NamespacedName]bool{}
 	for _, p := range pods {
 		for i := range p.Spec.Volumes {
@@ -288,14 +263,14 @@ func (r *reader) readClaim(ctx context.Context, key types.NamespacedName) {
 	switch {
 	case apierrors.IsNotFound(err):
 	case err != nil:
-		r.deny(volumes, key.Namespace, fmt.Errorf("read claim %s: %w", key, err))
+		r.unread.Note(volumes, key.Namespace, fmt.Errorf("read claim %s: %w", key, err))
 	default:
 		r.facts.claims[key] = claim
 	}
 }
 
-func (r *reader) volumeTasks() []task {
-	var out []task
+func (r *reader) volumeTasks() []live.Task {
+	var out []live.Task
 	asked := map[string]bool{"": true}
 	for _, claim := range r.facts.claims {
 		name := claim.Spec.VolumeName
@@ -310,7 +285,7 @@ func (r *reader) volumeTasks() []task {
 			switch {
 			case apierrors.IsNotFound(err):
 			case err != nil:
-				r.deny(volumes, "", fmt.Errorf("read volume %s: %w", name, err))
+				r.unread.Note(volumes, "", fmt.Errorf("read volume %s: %w", name, err))
 			default:
 				r.facts.volumes[name] = volume
 			}
@@ -321,8 +296,8 @@ func (r *reader) volumeTasks() []task {
 
 // peerTasks read all pods of the budgets that allow nothing, to name those that are not well. Where that is not allowed,
 // the numbers of the budget say enough.
-func (r *reader) peerTasks(pods []*corev1.Pod) []task {
-	var out []task
+func (r *reader) peerTasks(pods []*corev1.Pod) []live.Task {
+	var out []live.Task
 	for _, list := range r.facts.budgets {
 		for _, b := range list {
 			if b.Status.DisruptionsAllowed > 0 || b.Status.CurrentHealthy >= b.Status.ExpectedPods || !slices.ContainsFunc(pods, b.selects) {

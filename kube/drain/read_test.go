@@ -12,9 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -213,26 +211,6 @@ func TestListsAreReadPageByPage(t *testing.T) {
 	if err != nil || version != "8" || !slices.EqualFunc(asked, want, func(a, b metav1.ListOptions) bool { return reflect.DeepEqual(a, b) }) {
 		t.Errorf("%v %s %+v", err, version, asked)
 	}
-}
-
-func TestRequestsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var running, most, done atomic.Int32
-		tasks := make([]task, 3*inFlight)
-		for i := range tasks {
-			tasks[i] = func(context.Context) {
-				most.Store(max(most.Load(), running.Add(1)))
-				<-time.After(time.Second)
-				running.Add(-1)
-				done.Add(1)
-			}
-		}
-		began := time.Now()
-		each(t.Context(), tasks)
-		if most.Load() != inFlight || done.Load() != 3*inFlight || time.Since(began) != 3*time.Second {
-			t.Errorf("%d at the same time, %d done in %v", most.Load(), done.Load(), time.Since(began))
-		}
-	})
 }
 
 // evictions is an API server that answers evictions, and keeps what it was asked.

@@ -16,7 +16,7 @@ func (p *Plan) sheet(contextName string, t action.Target, o action.Options) *act
 	c := p.count()
 	return &action.Plan{
 		Action: action.Drain, Target: t, Options: o, Made: p.Made, Tier: p.tier(c),
-		Headline: p.headline(c), Facts: p.facts(c), Sections: p.sections(c), Toggles: p.toggles(),
+		Headline: p.headline(c), Facts: p.facts(c), Sections: p.sections(c), Toggles: p.toggles(), Instead: p.instead(t.Context),
 		Kubectl: []string{p.kubectl(contextName)},
 		Gate:    p.gate(c), Foot: p.foot(c), Word: p.word(),
 		Refusals: p.refusals(),
@@ -273,6 +273,44 @@ func (p *Plan) estimate() time.Duration {
 		sum += slowest
 	}
 	return sum / time.Duration(min(p.Settings.Together, len(p.Nodes)))
+}
+
+// instead offers what lets go of the pods of nodes that are silent. On each of its sheets stands what has to be certain before.
+func (p *Plan) instead(contextName string) []action.Instead {
+	var silent, untainted []*Node
+	for i := range p.Nodes {
+		n := &p.Nodes[i]
+		if n.Silent {
+			silent = append(silent, n)
+		}
+		if n.Silent && !n.OutOfService {
+			untainted = append(untainted, n)
+		}
+	}
+	var out []action.Instead
+	offer := func(id action.ID, nodes []*Node, does string) {
+		if len(nodes) == 0 {
+			return
+		}
+		t, pods := action.Target{Context: contextName}, 0
+		for _, n := range nodes {
+			t.Refs = append(t.Refs, kube.Ref{Kind: kube.Nodes, Name: n.Name, UID: n.UID})
+			pods += n.released()
+		}
+		out = append(out, action.Instead{Action: id, Target: t, Words: fmt.Sprintf(does, t.Name(), many(pods, "pod"))})
+	}
+	offer(action.OutOfService, untainted, "taint %s out-of-service: releases %s, detaches their volumes")
+	offer(action.DeleteNode, silent, "delete the Node object of %s: releases %s")
+	return out
+}
+
+// released counts the pods that go when their node lets go of them: those that run, and would not be put back at once.
+func (n *Node) released() int {
+	out := 0
+	for _, pod := range n.all() {
+		out += one(pod.Fate != Stays && !pod.Finished)
+	}
+	return out
 }
 
 func (p *Plan) gate(c counts) string {

@@ -231,6 +231,48 @@ func TestSilentNodeOffersNotToWait(t *testing.T) {
 	}
 }
 
+func TestSilentNodeOffersWhatReleasesItsPods(t *testing.T) {
+	outOfService := tainted("node.kubernetes.io/out-of-service", "nodeshutdown")
+	unready := func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }
+	for name, c := range map[string]struct {
+		nodes []*corev1.Node
+		want  []string
+	}{
+		"a node that is well":         {[]*corev1.Node{node("worker-1")}, nil},
+		"a kubelet that is not ready": {[]*corev1.Node{node("worker-1", unready)}, nil},
+		"a silent one": {[]*corev1.Node{node("worker-1", silent)}, []string{
+			"node.out-of-service [worker-1 uid-worker-1] taint worker-1 out-of-service: releases 2 pods, detaches their volumes",
+			"node.delete-node [worker-1 uid-worker-1] delete the Node object of worker-1: releases 2 pods",
+		}},
+		"a silent one that is tainted": {[]*corev1.Node{node("worker-1", silent, outOfService)}, []string{
+			"node.delete-node [worker-1 uid-worker-1] delete the Node object of worker-1: releases 2 pods",
+		}},
+		"one of three is well": {[]*corev1.Node{node("worker-1", silent, outOfService), node("worker-2"), node("worker-3", silent)}, []string{
+			"node.out-of-service [worker-3 uid-worker-3] taint worker-3 out-of-service: releases 0 pods, detaches their volumes",
+			"node.delete-node [worker-1 uid-worker-1 worker-3 uid-worker-3] delete the Node object of worker-1 and 1 more: releases 2 pods",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := cluster(c.nodes, pod("shop/a", owned("ReplicaSet", "web")), pod("shop/b", deleted(time.Minute)),
+				pod("shop/done", phase(corev1.PodSucceeded)), pod("kube-system/proxy", owned("DaemonSet", "proxy")))
+			var got []string
+			for _, o := range classify(f, defaults, now).toSheet().Instead {
+				var refs []string
+				for _, r := range o.Target.Refs {
+					refs = append(refs, r.Name, r.UID)
+				}
+				got = append(got, fmt.Sprint(o.Action, " ", refs, " ", o.Words))
+				if o.Target.Context != "prod" {
+					t.Errorf("the context is %q", o.Target.Context)
+				}
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
 func TestNodeWithNothingToEvictIsOnlyCordoned(t *testing.T) {
 	for want, n := range map[string]*corev1.Node{
 		"cordon worker-1: no pod has to leave":         node("worker-1"),

@@ -41,6 +41,8 @@ var served = map[string]schema.GroupVersionKind{
 	"horizontalpodautoscalers": {Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"},
 	"volumeattachments":        {Group: "storage.k8s.io", Version: "v1", Kind: "VolumeAttachment"},
 	"storageclasses":           {Group: "storage.k8s.io", Version: "v1", Kind: "StorageClass"},
+
+	"certificatesigningrequests": {Group: "certificates.k8s.io", Version: "v1", Kind: "CertificateSigningRequest"},
 }
 
 // identify gives an object what the server gives it: its kind and its version.

@@ -253,7 +253,7 @@ func (p *deleting) irrevocable() []action.Row {
 			gone = append(gone, line(kube.Bad, "%s does not come back: %s", v.ref.FullName(), f.how))
 		}
 		if len(f.lost) > 0 {
-			lost = append(lost, line(kube.Bad, "%s loses its emptyDir data: %s", v.ref.FullName(), some(f.lost, 3)))
+			lost = append(lost, line(kube.Bad, "%s loses its emptyDir data: %s", v.ref.FullName(), text.Some(f.lost, 3)))
 		}
 	}
 	out := capped(gone, "pods that do not come back")

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 
+	"ktriage/internal/text"
 	"ktriage/kube"
 )
 
@@ -94,7 +95,7 @@ func Diagnose(e Evidence, now time.Time) Diagnosis {
 		d.onNode(e, now)
 	}
 	if grace(e.Pod) > 0 && len(e.Pod.Finalizers) > 0 {
-		d.Also = append(d.Also, "Once its containers have ended, its finalizers keep it: "+some(owned(e.Pod.Finalizers), 3)+".")
+		d.Also = append(d.Also, "Once its containers have ended, its finalizers keep it: "+text.Some(owned(e.Pod.Finalizers), 3)+".")
 	}
 	return d
 }
@@ -119,7 +120,7 @@ func grace(p *corev1.Pod) int64 {
 
 func (d *Diagnosis) finalizers(p *corev1.Pod) {
 	d.Cause = HeldFinalizers
-	d.Sentence = "only its finalizers keep it: " + some(owned(p.Finalizers), 3)
+	d.Sentence = "only its finalizers keep it: " + text.Some(owned(p.Finalizers), 3)
 	if len(p.Finalizers) == 1 {
 		d.Sentence = "only its finalizer keeps it: " + owned(p.Finalizers)[0]
 	}
@@ -170,11 +171,11 @@ func (d *Diagnosis) onReady(e Evidence, name string) {
 	switch {
 	case len(running) > 0:
 		d.Cause = StillRunning
-		d.Sentence = fmt.Sprintf("%s is Ready, and %s %s %s after the grace period", name, some(running, 3), runs(len(running)), age(d.Late))
+		d.Sentence = fmt.Sprintf("%s is Ready, and %s %s %s after the grace period", name, text.Some(running, 3), runs(len(running)), age(d.Late))
 		d.Next = "look at the kubelet's log on " + name + ": runtime, unmount, or a process that cannot be killed"
 	case len(attached) > 0:
 		d.Cause = Attached
-		d.Sentence = fmt.Sprintf("its containers have ended, and %s is still attached to %s", some(attached, 2), name)
+		d.Sentence = fmt.Sprintf("its containers have ended, and %s is still attached to %s", text.Some(attached, 2), name)
 		d.Next = "look at the CSI driver on " + name
 	default:
 		d.Cause = Unfinished

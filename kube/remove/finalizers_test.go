@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"ktriage/kube"
 	"ktriage/kube/action"
 	"ktriage/kube/kubetest"
 )
@@ -40,6 +41,28 @@ func TestFinalizersAreRemovedOnlyWhereNothingElseKeepsThePod(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestSheetSaysWhichPodsAreGoneWithoutTheirFinalizers(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.node("n1", corev1.ConditionTrue)
+		b.pod("web", "n1", deleted(time.Minute, 0), finalized("a.example/x"))
+		b.pod("api", "n1", deleted(time.Minute, 0), finalized("a.example/x", "a.example/y"))
+	}, func(b *bench) {
+		api := kube.Ref{Kind: kube.Pods, Namespace: "shop", Name: "api", UID: "uid-api"}
+		without := options(OptionRemove+"a.example/y", action.Off)
+		for want, p := range map[string]*action.Plan{
+			"1 finalizer of shop/web is removed; it is gone then.":             b.plan(NewFinalizers(), nil, web),
+			"2 finalizers of shop/api are removed; it is gone then.":           b.plan(NewFinalizers(), nil, api),
+			"1 finalizer of shop/api is removed; it stays: others keep it.":    b.plan(NewFinalizers(), without, api),
+			"3 finalizers of shop/web and 1 more are removed; 2 pods are gone": b.plan(NewFinalizers(), nil, web, api),
+			"2 finalizers of shop/web and 1 more are removed; 1 pod is gone":   b.plan(NewFinalizers(), without, web, api),
+		} {
+			if !strings.HasPrefix(p.Headline, want) {
+				b.t.Errorf("%q, want %q", p.Headline, want)
+			}
+		}
+	})
 }
 
 func TestOnlyTheChosenFinalizersAreRemoved(t *testing.T) {

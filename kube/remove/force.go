@@ -181,14 +181,14 @@ func (p *forcing) refusals() []string {
 		case len(p.pods) == 1:
 			out = append(out, one)
 		default:
-			out = append(out, some(names(list), 3)+": "+several)
+			out = append(out, text.Some(names(list), 3)+": "+several)
 		}
 	}
 	if n := len(p.pods); n > mostForced {
 		out = append(out, fmt.Sprintf("%d pods at once are too many to be looked at: %d at most; of a dead node, taint it or delete it", n, mostForced))
 	}
 	if s := p.sets(); s != nil {
-		out = append(out, "one pod of a StatefulSet at a time: "+and(s)+" are meant; choose one of each")
+		out = append(out, "one pod of a StatefulSet at a time: "+text.And(s)+" are meant; choose one of each")
 	}
 	add(p.at(mirrored), "a static pod: its kubelet has it from a file and makes the API object again; take the file away",
 		"static, their kubelets have them from files; take them out")
@@ -250,7 +250,7 @@ func (p *forcing) onlyGone(list []*victim) bool {
 }
 
 func (p *forcing) nodesOf(list []*victim) string {
-	return some(distinct(list, func(v *victim) string { return words(v.Spec.NodeName) }), 3)
+	return text.Some(distinct(list, func(v *victim) string { return words(v.Spec.NodeName) }), 3)
 }
 
 // instead are the better ways, by the gates.

@@ -121,7 +121,7 @@ func taints(n *corev1.Node) string {
 		t := &n.Spec.Taints[i]
 		out = append(out, words(strings.TrimPrefix(t.Key, "node.kubernetes.io/")+":"+string(t.Effect)))
 	}
-	return some(out, 3)
+	return text.Some(out, 3)
 }
 
 // volumeTexts are the claims of a pod: "data-cart-2 10Gi RWO, attached to worker-07 by VolumeAttachment csi-5f0e".

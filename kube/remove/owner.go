@@ -150,7 +150,7 @@ func (r *reader) readOwner(ctx context.Context, ns string, ref *metav1.OwnerRefe
 	defer r.mu.Unlock()
 	r.facts.owners[ref.UID] = o
 	if err != nil && !o.gone {
-		r.deny(owners, ns, err)
+		r.unread.Note(owners, ns, err)
 	}
 }
 

@@ -16,13 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
-	"ktriage/internal/safe"
 	"ktriage/kube"
+	"ktriage/kube/live"
 	"ktriage/kube/send"
 )
 
 const (
-	inFlight = 8   // readings at the same time
 	page     = 500 // objects of one answer
 	fewPods  = 5   // in one namespace are read one by one, more as a list
 	fewNodes = 10  // likewise
@@ -43,7 +42,7 @@ type reader struct {
 
 	mu     sync.Mutex
 	facts  *facts
-	denied map[string]*denial
+	unread live.Unread
 }
 
 // errGone says that a pod does not exist any more.
@@ -52,7 +51,7 @@ var errGone = errors.New("is gone; nothing was done")
 // read reads the pods that are meant, and what they depend on. Of one pod it is an error that it is not there any more, or
 // another one of its name; of several, if that is so of all of them.
 func read(ctx context.Context, c *kube.Cluster, refs []kube.Ref, what reading) (*facts, error) {
-	r := &reader{client: c.Client(), what: what, denied: map[string]*denial{}, facts: &facts{
+	r := &reader{client: c.Client(), what: what, facts: &facts{
 		context: c.Context(), nodes: map[string]*corev1.Node{}, hosted: map[string]int{}, leases: map[string]*coordinationv1.Lease{},
 		namespaces: map[string]*corev1.Namespace{}, owners: map[types.UID]owner{}, budgets: map[string][]*budget{},
 		claims: map[types.NamespacedName]*corev1.PersistentVolumeClaim{}, events: map[types.UID][]corev1.Event{},
@@ -63,38 +62,14 @@ func read(ctx context.Context, c *kube.Cluster, refs []kube.Ref, what reading) (
 	tasks := append(r.nodeTasks(), r.namespaceTasks()...)
 	tasks = append(tasks, r.ownerTasks()...)
 	tasks = append(tasks, r.claimTasks()...)
-	each(ctx, tasks)
+	live.Each(ctx, tasks)
 	r.facts.now = time.Now()
-	each(ctx, r.lateTasks())
+	live.Each(ctx, r.lateTasks())
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("read what %s depends on: %w", refs[0].FullName(), context.Cause(ctx))
 	}
 	r.facts.unknown = r.sentences()
 	return r.facts, nil
-}
-
-// task is one request, or a few that follow each other.
-type task func(ctx context.Context)
-
-// each runs tasks, a bounded number at a time, and waits for them.
-func each(ctx context.Context, tasks []task) {
-	var wait sync.WaitGroup
-	seats := make(chan struct{}, inFlight)
-	for _, t := range tasks {
-		if ctx.Err() != nil {
-			break
-		}
-		seats <- struct{}{}
-		wait.Add(1)
-		safe.Go("pod plan", func() {
-			defer func() {
-				<-seats
-				wait.Done()
-			}()
-			t(ctx)
-		})
-	}
-	wait.Wait()
 }
 
 // readPods reads the pods, without which there is no plan.
@@ -114,7 +89,7 @@ func (r *reader) readPods(ctx context.Context, refs []kube.Ref) error {
 	for _, ref := range refs {
 		in[ref.Namespace] = append(in[ref.Namespace], ref)
 	}
-	var tasks []task
+	var tasks []live.Task
 	for ns, list := range in {
 		if len(list) > fewPods {
 			tasks = append(tasks, func(ctx context.Context) { pods, err := r.listPods(ctx, ns); note(err, pods...) })
@@ -133,7 +108,7 @@ func (r *reader) readPods(ctx context.Context, refs []kube.Ref) error {
 			})
 		}
 	}
-	each(ctx, tasks)
+	live.Each(ctx, tasks)
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("read %s: %w", refs[0].FullName(), context.Cause(ctx))
 	}
@@ -186,9 +161,9 @@ func (r *reader) sortOut(refs []kube.Ref, found map[string]*corev1.Pod) error {
 }
 
 // nodeTasks read the nodes of the pods: live if there are few, otherwise with all others as the server's cache has them.
-func (r *reader) nodeTasks() []task {
+func (r *reader) nodeTasks() []live.Task {
 	names := distinct(r.facts.pods, func(v *victim) string { return v.Spec.NodeName })
-	var out []task
+	var out []live.Task
 	if r.what.nodes || len(names) > fewNodes {
 		out = append(out, func(ctx context.Context) { r.listNodes(ctx, names) })
 	}
@@ -209,7 +184,7 @@ func (r *reader) readNode(ctx context.Context, name string) {
 	case apierrors.IsNotFound(err):
 		r.facts.nodes[name] = nil
 	case err != nil:
-		r.deny(nodes, "", err)
+		r.unread.Note(nodes, "", err)
 	default:
 		r.facts.nodes[name] = n
 	}
@@ -221,7 +196,7 @@ func (r *reader) listNodes(ctx context.Context, wanted []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		r.deny(nodes, "", err)
+		r.unread.Note(nodes, "", err)
 		return
 	}
 	f := r.facts
@@ -243,8 +218,8 @@ func (r *reader) listNodes(ctx context.Context, wanted []string) {
 }
 
 // namespaceTasks read the namespaces of the pods, and their budgets.
-func (r *reader) namespaceTasks() []task {
-	var out []task
+func (r *reader) namespaceTasks() []live.Task {
+	var out []live.Task
 	for _, ns := range distinct(r.facts.pods, func(v *victim) string { return v.Namespace }) {
 		out = append(out, func(ctx context.Context) { r.readNamespace(ctx, ns) })
 		if r.what.budgets {
@@ -261,7 +236,7 @@ func (r *reader) readNamespace(ctx context.Context, name string) {
 	switch {
 	case apierrors.IsNotFound(err): // its last pods are going
 	case err != nil:
-		r.deny(namespaces, name, err)
+		r.unread.Note(namespaces, name, err)
 	default:
 		r.facts.namespaces[name] = ns
 	}
@@ -272,7 +247,7 @@ func (r *reader) readBudgets(ctx context.Context, ns string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		r.deny(budgets, ns, err)
+		r.unread.Note(budgets, ns, err)
 		return
 	}
 	for i := range list.Items {
@@ -281,8 +256,8 @@ func (r *reader) readBudgets(ctx context.Context, ns string) {
 }
 
 // ownerTasks read each controller of pods once.
-func (r *reader) ownerTasks() []task {
-	var out []task
+func (r *reader) ownerTasks() []live.Task {
+	var out []live.Task
 	asked := map[types.UID]bool{}
 	for _, v := range r.facts.pods {
 		ref := metav1.GetControllerOf(v.Pod)
@@ -296,7 +271,7 @@ func (r *reader) ownerTasks() []task {
 }
 
 // claimTasks read the claims of pods: one by one if there are few, otherwise by namespace.
-func (r *reader) claimTasks() []task {
+func (r *reader) claimTasks() []live.Task {
 	if !r.what.claims {
 		return nil
 	}
@@ -308,7 +283,7 @@ func (r *reader) claimTasks() []task {
 			}
 		}
 	}
-	var out []task
+	var out []live.Task
 	for ns, list := range in {
 		if len(list) > fewPods {
 			out = append(out, func(ctx context.Context) { r.listClaims(ctx, ns) })
@@ -342,7 +317,7 @@ func (r *reader) keepClaims(ns string, err error, claims ...*corev1.PersistentVo
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		r.deny(volumes, ns, err)
+		r.unread.Note(volumes, ns, err)
 		return
 	}
 	for _, c := range claims {
@@ -351,9 +326,9 @@ func (r *reader) keepClaims(ns string, err error, claims ...*corev1.PersistentVo
 }
 
 // lateTasks read what only pods need that are late, or whose node does not answer.
-func (r *reader) lateTasks() []task {
+func (r *reader) lateTasks() []live.Task {
 	f := r.facts
-	var out []task
+	var out []live.Task
 	late := slices.DeleteFunc(slices.Clone(f.pods), func(v *victim) bool {
 		return !v.deleting() || v.DeletionTimestamp.After(f.now)
 	})
@@ -393,7 +368,7 @@ func (r *reader) countHosted(ctx context.Context, node string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		r.deny(hosted, "", err)
+		r.unread.Note(hosted, "", err)
 		return
 	}
 	n := 0
@@ -411,7 +386,7 @@ func (r *reader) readAttachments(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		r.deny(attachment, "", err)
+		r.unread.Note(attachment, "", err)
 		return
 	}
 	r.facts.attached = list.Items

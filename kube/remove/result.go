@@ -88,7 +88,7 @@ func (r *run) stripped() string {
 	if held == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s removed; %s still held by %s", many(removed, "finalizer"), many(held, "pod"), some(by, 2))
+	return fmt.Sprintf("%s removed; %s still held by %s", many(removed, "finalizer"), many(held, "pod"), text.Some(by, 2))
 }
 
 // worst says what is wrong with the step that matters most.

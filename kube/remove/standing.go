@@ -55,7 +55,7 @@ func standing(m kube.Moment, r *action.Run) action.Standing {
 
 // standingOn says what somebody has to look after on one node.
 func standingOn(m kube.Moment, node string, pods []string, away bool) action.Standing {
-	which, twice := some(pods, 3), "is not running twice"
+	which, twice := text.Some(pods, 3), "is not running twice"
 	if len(pods) > 1 {
 		twice = "are not running twice"
 	}

@@ -68,7 +68,7 @@ func (p *stripping) count() int {
 func (p *stripping) whole() int {
 	n := 0
 	for _, v := range p.pods {
-		if n := len(p.chosenOf(v)); n > 0 && n == len(v.Finalizers) {
+		if chosen := len(p.chosenOf(v)); chosen > 0 && chosen == len(v.Finalizers) {
 			n++
 		}
 	}

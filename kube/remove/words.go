@@ -27,22 +27,6 @@ func many(n int, one string) string { return text.Plural(n, one, one+"s") }
 // verb is a number of pods and what they do.
 func verb(n int, single, plural string) string { return text.Plural(n, single, plural) }
 
-// and joins names as a sentence does.
-func and(list []string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
-}
-
-// some names the first few of a list, and says how many there are beside these.
-func some(list []string, most int) string {
-	if len(list) <= most {
-		return and(list)
-	}
-	return strings.Join(list[:most], ", ") + " and " + text.Count(len(list)-most) + " more"
-}
-
 // clock is a time of day.
 func clock(t time.Time) string { return t.Local().Format(time.TimeOnly) }
 

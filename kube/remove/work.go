@@ -263,7 +263,7 @@ func (r *run) asked(q *pod, a answer) {
 	case a.gone:
 		r.set(q, action.StepGone, "was gone already")
 	case a.err == nil && r.off != nil && len(r.rest(q)) > 0:
-		r.set(q, action.StepDone, "removed; it stays: "+some(owned(r.rest(q)), 2))
+		r.set(q, action.StepDone, "removed; it stays: "+text.Some(owned(r.rest(q)), 2))
 	case a.err == nil:
 		q.sent = time.Now()
 		r.set(q, action.StepTerminating, "accepted")
@@ -393,7 +393,7 @@ func (r *run) judge(q *pod, now time.Time) {
 		r.set(q, action.StepAccepted, "accepted; it could not be read since")
 	case q.deadline.IsZero():
 	case !graceful && len(q.keepers) > 0 && late >= short:
-		r.set(q, action.StepAccepted, "still there: "+some(owned(q.keepers), 2))
+		r.set(q, action.StepAccepted, "still there: "+text.Some(owned(q.keepers), 2))
 		q.step.Severity = kube.Warning
 		q.step.Why = append(keep(q.keepers), "Removing them is an action of its own, with a sheet of its own.")
 		r.progress.Step(q.step)

@@ -174,7 +174,7 @@ func suspendedAt(c *batchv1.CronJob) time.Time {
 			continue
 		}
 		owned := map[string]map[string]json.RawMessage{}
-		err := json.Unmarshal(m.FieldsV1.Raw, &owned)
+		err := json.Unmarshal(m.FieldsV1.GetRawBytes(), &owned)
 		if _, its := owned["f:spec"]["f:suspend"]; err == nil && its && len(owned) == 1 && len(owned["f:spec"]) == 1 {
 			return m.Time.Time
 		}

@@ -12,6 +12,7 @@ import (
 	"ktriage/internal/text"
 	"ktriage/kube"
 	"ktriage/kube/action"
+	"ktriage/kube/gitops"
 )
 
 // shown is how many lines a section has at most; of the rest it is said that it is there.
@@ -217,19 +218,10 @@ func (s *sheet) reverted(w *workload) []action.Row {
 	return []action.Row{line(kube.Warning, "%s: %s; its next sync takes this back: change the manifest too", w.name(), who)}
 }
 
-// keeper names what keeps an object as it is in a repository.
+// keeper names what keeps an object as it is: what holds it in a repository, or what owns it.
 func keeper(o metav1.Object) string {
-	labels, notes := o.GetLabels(), o.GetAnnotations()
-	switch {
-	case notes["argocd.argoproj.io/tracking-id"] != "":
-		app, _, _ := strings.Cut(notes["argocd.argoproj.io/tracking-id"], ":")
-		return "Argo CD manages it (app " + words(app) + ")"
-	case labels["argocd.argoproj.io/instance"] != "":
-		return "Argo CD manages it (app " + words(labels["argocd.argoproj.io/instance"]) + ")"
-	case labels["kustomize.toolkit.fluxcd.io/name"] != "":
-		return "Flux manages it (kustomization " + words(labels["kustomize.toolkit.fluxcd.io/name"]) + ")"
-	case labels["helm.toolkit.fluxcd.io/name"] != "":
-		return "Flux manages it (release " + words(labels["helm.toolkit.fluxcd.io/name"]) + ")"
+	if by := gitops.Of(o); len(by) > 0 {
+		return by[0].String()
 	}
 	if owner := metav1.GetControllerOf(o); owner != nil {
 		return fmt.Sprintf("%s %s owns it", words(owner.Kind), words(owner.Name))

@@ -60,6 +60,7 @@ type view struct {
 // look reads the object once, and reports whether there is nothing more to be seen.
 func (v *view) look(ctx context.Context) (over bool) {
 	object, err := get(ctx, v.cluster, v.item.ref)
+	v.step.Severity = kube.OK
 	switch {
 	case ctx.Err() != nil:
 		return false
@@ -113,7 +114,8 @@ func (v *view) unread(why string) (over bool) {
 		v.step.State, v.step.Note, v.stop = action.StepAccepted, note, words(v.item.ref.FullName())+" is stuck"
 		return true
 	}
-	v.report(action.StepWaits, note, nil)
+	v.step.Severity = kube.Notice
+	v.report(action.StepProgressing, note, nil)
 	return false
 }
 
@@ -147,11 +149,11 @@ func (i *item) rolledBack(o metav1.Object) bool {
 func (v *view) tell(ctx context.Context, object metav1.Object) {
 	switch {
 	case time.Since(v.changed) < quiet:
-		v.report(action.StepWaits, v.last, nil)
+		v.report(action.StepProgressing, v.last, nil)
 	case time.Since(v.asked) > quiet:
 		v.asked = time.Now()
 		why := v.reasons(ctx, object)
-		state := action.StepWaits
+		state := action.StepProgressing
 		if len(why) > 0 {
 			state = action.StepStuck
 		}

@@ -46,6 +46,43 @@ func TestRestartIsWatchedToItsEndOneWorkloadAfterTheOther(t *testing.T) {
 	})
 }
 
+// A rollout that nobody can look at is going on all the same.
+func TestStepOfARolloutIsProgressingOnceTheServerHasAcceptedIt(t *testing.T) {
+	onBench(t, func(b *bench) {
+		b.deployment("web", 3)
+		p := b.plan(action.Restart, nil, ref(kube.Deployments, "web"))
+		time.AfterFunc(5*time.Second, func() { b.Fail(kubetest.Refused) })
+		time.AfterFunc(8*time.Second, func() { b.Fail(nil) })
+		time.AfterFunc(12*time.Second, func() { b.observed("web") })
+		var told []string
+		progress := action.NewProgress(func() {})
+		ctx, stop := context.WithTimeout(b.t.Context(), 3*time.Minute)
+		defer stop()
+		ended := make(chan action.Result)
+		go func() { ended <- p.Work.Run(ctx, b.cluster, progress) }()
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				for _, s := range progress.Steps() {
+					now := fmt.Sprintf("%s %d %t", s.State, s.Worst(), strings.HasPrefix(s.Note, "cannot be read"))
+					if !s.State.Ended() && (len(told) == 0 || told[len(told)-1] != now) {
+						told = append(told, now)
+					}
+				}
+				continue
+			case result := <-ended:
+				want := fmt.Sprintf("[progressing %d false progressing %d true progressing %d false]", kube.OK, kube.Notice, kube.OK)
+				if fmt.Sprint(told) != want || result.State != action.Done {
+					t.Errorf("%s: told %v, want %s", result.State, told, want)
+				}
+			}
+			return
+		}
+	})
+}
+
 func TestRollBackReplacesTheTemplateAndIsTakenBack(t *testing.T) {
 	onBench(t, func(b *bench) {
 		b.rolls(time.Second)

@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"ktriage/kube"
+	"ktriage/kube/live"
 )
 
 // selector narrows a list to what one target selects, where there is but one.
@@ -84,8 +85,8 @@ func (r *reader) readPods(ctx context.Context, ns string) error {
 }
 
 // luxuries read what a plan can do without.
-func (r *reader) luxuries(ns string) []func(context.Context) {
-	return []func(context.Context){
+func (r *reader) luxuries(ns string) []live.Task {
+	return []live.Task{
 		func(ctx context.Context) { r.readClaims(ctx, ns) },
 		func(ctx context.Context) {
 			l, err := r.client.AutoscalingV2().HorizontalPodAutoscalers(ns).List(ctx, metav1.ListOptions{})
@@ -152,8 +153,8 @@ func (r *reader) readClaims(ctx context.Context, ns string) {
 const mostVolumes = 100
 
 // volumeTasks read the volumes behind claims that may be deleted, or used again: those of the highest ordinals first.
-func (r *reader) volumeTasks() []func(context.Context) {
-	var out []func(context.Context)
+func (r *reader) volumeTasks() []live.Task {
+	var out []live.Task
 	for _, t := range r.targets {
 		if t.set == nil {
 			continue

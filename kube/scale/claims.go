@@ -215,6 +215,6 @@ func (w *Workload) leftOver(f *facts, s *appsv1.StatefulSet) {
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		w.warn(kube.Notice, fmt.Sprintf("%s left over from before: %s", one(len(names), "claim"), few(names, 3)))
+		w.warn(kube.Notice, fmt.Sprintf("%s left over from before: %s", one(len(names), "claim"), text.Some(names, 3)))
 	}
 }

@@ -96,22 +96,6 @@ func full(r kube.Ref) string { return text.Clean(r.FullName()) }
 
 func one(n int, noun string) string { return text.Plural(n, noun, noun+"s") }
 
-// and joins names as a sentence does.
-func and(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}
-
-// few names the first ones.
-func few(names []string, most int) string {
-	if len(names) <= most {
-		return and(names)
-	}
-	return fmt.Sprintf("%s and %s more", strings.Join(names[:most], ", "), text.Count(len(names)-most))
-}
-
 func condition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
 	for i := range p.Status.Conditions {
 		if c := &p.Status.Conditions[i]; c.Type == kind {

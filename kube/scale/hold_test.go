@@ -30,7 +30,7 @@ func TestServerThatIsAwayHoldsTheNumberBack(t *testing.T) {
 			}
 			b.Fail(nil)
 			wait(3 * time.Second)
-			if got := c.steps(); !strings.HasPrefix(got, "web done: accepted: 2 to 1") {
+			if got := c.steps(); !strings.HasPrefix(got, "web progressing: accepted: 2 to 1") {
 				t.Errorf("%s: %s", name, got)
 			}
 			b.controlled()

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"ktriage/internal/text"
 	"ktriage/kube"
 	"ktriage/kube/action"
 	"ktriage/kube/send"
@@ -101,7 +102,7 @@ func (r *run) released(ctx context.Context, w *Workload) error {
 		case err != nil:
 			return err
 		case time.Now().After(limit):
-			return fmt.Errorf("%w: %s", errHeld, few(held, 2))
+			return fmt.Errorf("%w: %s", errHeld, text.Some(held, 2))
 		}
 		pause(ctx, time.Second)
 		if ctx.Err() != nil || r.life.Err() != nil {
@@ -132,7 +133,7 @@ func (r *run) take(a answer) {
 	switch {
 	case a.err == nil:
 		i.phase, i.version = settles, versionOf(a.version)
-		i.head.State, i.head.Since, i.head.Note = action.StepDone, now, i.accepted()
+		i.head.State, i.head.Since, i.head.Note = action.StepProgressing, now, i.accepted()
 		i.head.Follows = true // what has been accepted cannot be left out any more
 		r.report(i.head)
 		return
@@ -188,6 +189,19 @@ func refused(err error, about string) (action.StepState, string, []string) {
 	}
 }
 
+// finish ends the step of a number that was accepted, and takes its time. What has ended before stays as it is.
+func (i *item) finish(state action.StepState, now time.Time) {
+	i.phase = over
+	if i.head.State == action.StepProgressing {
+		i.head.State, i.head.Since = state, now
+	}
+}
+
+// taken reports whether the server has accepted its number.
+func (i *item) taken() bool {
+	return slices.Contains([]action.StepState{action.StepProgressing, action.StepAccepted, action.StepDone}, i.head.State)
+}
+
 // end ends an item whose number was not set.
 func (i *item) end(state action.StepState, note string, why []string) {
 	i.phase = over
@@ -223,12 +237,12 @@ func (r *run) leave(i *item) {
 	}
 	if i.phase == settles {
 		i.stopped = "not watched to its end"
+		i.finish(action.StepAccepted, time.Now())
 		for _, p := range slices.Concat(i.pods, i.claims) {
 			if !p.step.State.Ended() {
 				p.step.State, p.step.Since = action.StepAccepted, time.Now()
 			}
 		}
-		i.phase = over
 	}
 	i.tellAll(r)
 }

@@ -79,7 +79,7 @@ func (r *run) look(i *item, now time.Time) {
 	switch {
 	case !state.seen || !i.seen:
 	case i.settled(state, pods):
-		i.phase = over
+		i.finish(action.StepDone, now)
 	case i.happened() && state.there == i.w.To && now.Sub(i.moved) >= patience:
 		r.stop(i, fmt.Sprintf("%d of %d Ready%s", state.ready, i.w.To, illOf(pods, now)), now)
 		return
@@ -117,7 +117,7 @@ func illOf(pods []*corev1.Pod, now time.Time) string {
 		return ""
 	}
 	slices.Sort(ill)
-	return ": " + few(ill, 2)
+	return ": " + text.Some(ill, 2)
 }
 
 // happened reports whether all that the plan names has come to its end.
@@ -182,8 +182,9 @@ func count(pods []*corev1.Pod, is func(*corev1.Pod) bool) int {
 
 // stop ends an item whose end cannot come any more.
 func (r *run) stop(i *item, why string, now time.Time) {
-	i.phase, i.stopped = over, why
-	i.head.Note, i.head.Severity, i.head.Since = "accepted; "+why, kube.Warning, now
+	i.stopped = why
+	i.finish(action.StepAccepted, now)
+	i.head.Note, i.head.Severity = why, kube.Warning
 	for _, p := range slices.Concat(i.pods, i.claims) {
 		if !p.step.State.Ended() {
 			p.step.State, p.step.Note, p.step.Since = action.StepAccepted, why, now
@@ -305,7 +306,7 @@ func (i *item) coming(p *part, pod *corev1.Pod, minReady int32, now time.Time) {
 	if c := condition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
 		note = "Pending: " + words(c.Message)
 	}
-	held := action.StepWaits
+	held := action.StepProgressing
 	if now.Sub(cmp.Or(pod.CreationTimestamp.Time, i.moved)) >= patience && now.Sub(i.moved) >= patience {
 		held = action.StepBlocked
 	}

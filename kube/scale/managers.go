@@ -9,7 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"ktriage/internal/text"
 	"ktriage/kube"
+	"ktriage/kube/gitops"
 	"ktriage/kube/send"
 )
 
@@ -24,7 +26,7 @@ func (w *Workload) judgeManagers(o metav1.Object) {
 		group, _, _ := strings.Cut(owner.APIVersion, "/")
 		say(kube.Bad, "owned by %s/%s (%s): that operator sets its own number again; change it there", words(owner.Kind), words(owner.Name), words(group))
 	}
-	for _, who := range gitOps(o) {
+	for _, who := range keepers(o) {
 		say(kube.Warning, "%s: its next sync sets its own number again, if its manifest has one", who)
 	}
 	if release := o.GetAnnotations()["meta.helm.sh/release-name"]; release != "" || o.GetLabels()["app.kubernetes.io/managed-by"] == "Helm" {
@@ -36,38 +38,24 @@ func (w *Workload) judgeManagers(o metav1.Object) {
 		who = slices.DeleteFunc(who, func(name string) bool { return strings.HasPrefix(name, "kubectl") })
 	}
 	if len(who) > 0 {
-		say(kube.Warning, "%s %s set the number by apply: the next apply sets its own number again", few(who, 4), either(len(who), "has", "have"))
+		say(kube.Warning, "%s %s set the number by apply: the next apply sets its own number again", text.Some(who, 4), either(len(who), "has", "have"))
 	}
 	if !found {
 		w.pass("nobody else is seen to set the number")
 	}
 }
 
-// gitOps names the GitOps tools that keep an object as it is in a repository, each once.
-func gitOps(o metav1.Object) []string {
-	labels, notes := o.GetLabels(), o.GetAnnotations()
-	var out, seen []string
-	add := func(tool, what, name string) {
-		if !slices.Contains(seen, tool) {
-			seen, out = append(seen, tool), append(out, tool+" manages it"+in(what, name))
-		}
-	}
-	if id := notes["argocd.argoproj.io/tracking-id"]; id != "" {
-		app, _, _ := strings.Cut(id, ":")
-		add("Argo CD", "app", app)
-	}
-	for _, m := range []struct{ label, tool, what string }{
-		{"argocd.argoproj.io/instance", "Argo CD", "app"}, {"kustomize.toolkit.fluxcd.io/name", "Flux", "kustomization"},
-		{"helm.toolkit.fluxcd.io/name", "Flux", "release"},
-	} {
-		if name := labels[m.label]; name != "" {
-			add(m.tool, m.what, name)
-		}
-	}
+// keepers are the GitOps tools that keep an object as it is in a repository, each once: by their marks, and by the fields that
+// they have set.
+func keepers(o metav1.Object) []gitops.Keeper {
+	out := gitops.Of(o)
 	for _, m := range setters(o) {
-		for _, tool := range []struct{ has, name string }{{"argocd", "Argo CD"}, {"kustomize-controller", "Flux"}, {"helm-controller", "Flux"}} {
-			if strings.Contains(m.Manager, tool.has) {
-				add(tool.name, "as", m.Manager)
+		for _, by := range []struct{ has, tool string }{
+			{"argocd", gitops.Argo}, {"kustomize-controller", gitops.Flux}, {"helm-controller", gitops.Flux},
+		} {
+			known := slices.ContainsFunc(out, func(k gitops.Keeper) bool { return k.Tool == by.tool })
+			if strings.Contains(m.Manager, by.has) && !known {
+				out = append(out, gitops.Keeper{Tool: by.tool, Kind: "as", Name: m.Manager})
 			}
 		}
 	}

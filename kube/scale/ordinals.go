@@ -200,13 +200,13 @@ func (w *Workload) healthy() {
 		w.pass(fmt.Sprintf("all %s Ready, none Terminating", text.Count(there)))
 	}
 	if len(ill) > 0 {
-		w.warn(kube.Warning, "not well: "+few(ill, 4))
+		w.warn(kube.Warning, "not well: "+text.Some(ill, 4))
 	}
 	if len(going) > 0 {
-		w.warn(kube.Warning, few(going, 4)+" Terminating")
+		w.warn(kube.Warning, text.Some(going, 4)+" Terminating")
 	}
 	if len(restarted) > 0 {
-		w.warn(kube.Warning, few(restarted, 4)+" restarted in the last 10 min")
+		w.warn(kube.Warning, text.Some(restarted, 4)+" restarted in the last 10 min")
 	} else if there > 0 {
 		w.pass("no restart in the last 10 min")
 	}

@@ -18,15 +18,14 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	policyv1 "k8s.io/api/policy/v1"
 
-	"ktriage/internal/safe"
 	"ktriage/kube"
 	"ktriage/kube/action"
+	"ktriage/kube/live"
 	"ktriage/kube/send"
 )
 
 const (
 	readLimit = 30 * time.Second // for all that a plan is made of
-	inFlight  = 8                // requests at the same time
 	page      = 500              // objects of one answer
 	// oneByOne is how many objects of a namespace are read by their names; more are listed.
 	oneByOne = 3
@@ -57,7 +56,7 @@ func read(ctx context.Context, c *kube.Cluster, refs []kube.Ref) (*facts, error)
 		return nil, err
 	}
 	var errs sync.Map
-	tasks := []func(context.Context){r.readNodes}
+	tasks := []live.Task{r.readNodes}
 	for _, ns := range r.namespaces() {
 		tasks = append(tasks, func(ctx context.Context) {
 			if err := r.readPods(ctx, ns); err != nil {
@@ -66,7 +65,7 @@ func read(ctx context.Context, c *kube.Cluster, refs []kube.Ref) (*facts, error)
 		})
 		tasks = append(tasks, r.luxuries(ns)...)
 	}
-	each(ctx, tasks)
+	live.Each(ctx, tasks)
 	errs.Range(func(_, e any) bool { err = e.(error); return false })
 	if err != nil {
 		return nil, err
@@ -74,29 +73,8 @@ func read(ctx context.Context, c *kube.Cluster, refs []kube.Ref) (*facts, error)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("read what belongs to %s: %w", full(refs[0]), context.Cause(ctx))
 	}
-	each(ctx, r.volumeTasks())
+	live.Each(ctx, r.volumeTasks())
 	return r.facts, nil
-}
-
-// each runs tasks, a bounded number at a time, and waits for them.
-func each(ctx context.Context, tasks []func(context.Context)) {
-	var wait sync.WaitGroup
-	seats := make(chan struct{}, inFlight)
-	for _, t := range tasks {
-		if ctx.Err() != nil {
-			break
-		}
-		seats <- struct{}{}
-		wait.Add(1)
-		safe.Go("scale plan", func() {
-			defer func() {
-				<-seats
-				wait.Done()
-			}()
-			t(ctx)
-		})
-	}
-	wait.Wait()
 }
 
 // owners puts what a pod belongs to in its place: the StatefulSet, the ReplicaSet, or the Deployment behind that.
@@ -189,7 +167,7 @@ func (r *reader) objects(ctx context.Context, refs []kube.Ref) error {
 	}
 	r.targets = make([]*target, len(refs))
 	errs := make([]error, len(refs))
-	var tasks []func(context.Context)
+	var tasks []live.Task
 	for g, members := range groups {
 		if len(members) <= oneByOne {
 			for _, i := range members {
@@ -211,7 +189,7 @@ func (r *reader) objects(ctx context.Context, refs []kube.Ref) error {
 			}
 		})
 	}
-	each(ctx, tasks)
+	live.Each(ctx, tasks)
 	for _, err := range errs {
 		if err != nil {
 			return err

@@ -69,7 +69,7 @@ func (r *run) standing() string {
 	}
 	asked, done := 0, 0
 	for _, i := range r.items {
-		asked += boolInt(i.head.State.Ended())
+		asked += boolInt(i.taken() || i.phase == over)
 		done += boolInt(i.phase == over)
 	}
 	return fmt.Sprintf("%d of %s asked, %d at their end", asked, r.plan.noun(len(r.items)), done)
@@ -97,7 +97,7 @@ func (r *run) result(ctx context.Context, began time.Time) action.Result {
 	var undo []kube.Ref
 	options := action.Options{}
 	count := map[action.StepState]int{}
-	reached, worst, kept := 0, "", false
+	reached, taken, worst, kept := 0, 0, "", false
 	for _, i := range r.items {
 		count[i.head.State]++
 		if i.stopped != "" {
@@ -106,7 +106,8 @@ func (r *run) result(ctx context.Context, began time.Time) action.Result {
 			reached++
 		}
 		kept = kept || i.kept
-		if i.head.State == action.StepDone && !i.void {
+		taken += boolInt(i.taken())
+		if i.taken() && !i.void {
 			undo = append(undo, i.w.Ref)
 			options[OptionReplicas+i.w.Ref.UID] = strconv.Itoa(int(i.w.From))
 		}
@@ -116,7 +117,7 @@ func (r *run) result(ctx context.Context, began time.Time) action.Result {
 	case count[action.StepUnknown] > 0:
 		out.State, out.Summary = action.Unknown, worst
 	case ctx.Err() != nil && reached < len(r.items):
-		out.State, out.Summary = action.Cancelled, r.cancelled(count[action.StepDone], kept)
+		out.State, out.Summary = action.Cancelled, r.cancelled(taken, kept)
 	case reached == len(r.items):
 		out.State, out.Summary = action.Done, fmt.Sprintf("%s in %.1fs", r.done(), took)
 	case count[action.StepFailed] == len(r.items) && !kept:
@@ -165,7 +166,7 @@ func (r *run) overridden() []action.Row {
 	var out []action.Row
 	for _, i := range r.items {
 		o, _ := r.objects[objectsOf{i.w.Ref.Kind, i.w.Ref.Namespace}].get(i.w.Ref.UID)
-		if o == nil || i.head.State != action.StepDone || i.void {
+		if o == nil || !i.taken() || i.void {
 			continue
 		}
 		if now := standingOf(o).replicas; now != i.w.To && versionOf(o.GetResourceVersion()) > i.version {

@@ -93,12 +93,13 @@ func (p *Plan) retainSheet(t action.Target, o action.Options) *action.Plan {
 		}
 		for _, c := range w.Claims {
 			row := action.Row{Cells: []string{c.Name, c.Size, c.Volume, "stays, if " + c.Pod + " has not gone before"}}
-			if c.UID == "" {
+			switch {
+			case c.UID == "":
 				row.Severity, row.Cells[3] = kube.Warning, c.Why
-			} else if c.Fate == Deleted {
+			case c.Fate == Deleted:
 				lost++
 				row.Severity, row.Cells[3] = kube.Bad, "lost: "+c.Why
-			} else {
+			default:
 				kept++
 			}
 			table.Rows = append(table.Rows, row)

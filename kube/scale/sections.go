@@ -96,7 +96,7 @@ func (p *Plan) blocks() action.Section {
 			out.Rows = append(out.Rows, line(kube.OK, "OrderedReady: no pod is made while one with a lower ordinal is not Running and Ready."))
 		}
 		if len(b.Goes) > 0 {
-			out.Rows = append(out.Rows, line(kube.OK, "Before that %s.", many(len(b.Goes), b.Goes[0]+" goes", "pods go: "+few(b.Goes, mostNamed))))
+			out.Rows = append(out.Rows, line(kube.OK, "Before that %s.", many(len(b.Goes), b.Goes[0]+" goes", "pods go: "+text.Some(b.Goes, mostNamed))))
 		}
 		out.Rows = append(out.Rows, line(kube.OK, "If its fault lasts, fewer members may be too few for the application; if it passes, wait: do not scale into it."))
 	}
@@ -127,7 +127,7 @@ func (p *Plan) reasons() string {
 	if len(reasons) == 0 {
 		return ""
 	}
-	return text.Cut("why this is tier 3: "+and(reasons), 54, "...")
+	return text.Cut("why this is tier 3: "+text.And(reasons), 54, "...")
 }
 
 // tiers are the reasons of all workloads, each once.
@@ -410,7 +410,7 @@ func (p *Plan) warnings() action.Section {
 	}
 	slices.SortStableFunc(all, func(a, b *said) int { return cmp.Or(int(b.severity)-int(a.severity), len(b.of)-len(a.of)) })
 	for _, s := range all {
-		out.Rows = append(out.Rows, line(s.severity, "%s: %s", few(s.of, 2), s.text))
+		out.Rows = append(out.Rows, line(s.severity, "%s: %s", text.Some(s.of, 2), s.text))
 	}
 	out.Rows = cut(out.Rows, 1)
 	return out

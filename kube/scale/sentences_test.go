@@ -191,7 +191,7 @@ func TestNumberThatItsControllerDoesNotSeeIsSaidToBeUnseen(t *testing.T) {
 		}
 		b.sawNumber()
 		wait(time.Second)
-		is(t, "steps", c.steps(), "web done: accepted: 3 to 2\nweb-2 waits: next")
+		is(t, "steps", c.steps(), "web progressing: accepted: 3 to 2\nweb-2 waits: next")
 		b.controlled()
 		if r := c.end(); r.State != action.Done {
 			t.Errorf("%v %q", r.State, r.Summary)

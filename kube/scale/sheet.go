@@ -111,9 +111,9 @@ func (w *Workload) headline() string {
 		case len(before) == 0:
 			return out + " The server accepts it, and nothing happens: blocked by " + b.By + "."
 		case len(b.Goes) > 0:
-			return fmt.Sprintf("%s %s, and then nothing more happens: blocked by %s.", out, few(before, mostNamed)+goOrGoes(len(before)), b.By)
+			return fmt.Sprintf("%s %s, and then nothing more happens: blocked by %s.", out, text.Some(before, mostNamed)+goOrGoes(len(before)), b.By)
 		}
-		return fmt.Sprintf("%s %s made, and then nothing more happens: blocked by %s.", out, few(before, mostNamed)+isOrAre(len(before)), b.By)
+		return fmt.Sprintf("%s %s made, and then nothing more happens: blocked by %s.", out, text.Some(before, mostNamed)+isOrAre(len(before)), b.By)
 	}
 	out += w.going() + w.coming()
 	if gone := w.fated(Deleted); len(gone) > 0 {
@@ -151,11 +151,11 @@ func (w *Workload) going() string {
 	case n == 0:
 		return fmt.Sprintf(" %s; which ones is not known before.", many(w.Fewer, "pod goes", "pods go"))
 	case w.About:
-		return " About these go: " + few(w.Goes, mostNamed) + "."
+		return " About these go: " + text.Some(w.Goes, mostNamed) + "."
 	case n == 1:
 		return " " + w.Goes[0] + " goes" + w.illness(w.Goes[0]) + "."
 	case w.Policy == "Parallel" || w.Policy == "":
-		return " " + few(w.Goes, mostNamed) + " go, all at once."
+		return " " + text.Some(w.Goes, mostNamed) + " go, all at once."
 	case n > mostNamed:
 		return fmt.Sprintf(" %s goes first, then the others down to %s, one at a time.", w.Goes[0], w.Goes[n-1])
 	}
@@ -181,7 +181,7 @@ func (w *Workload) coming() string {
 	case n == 1:
 		return " " + w.Comes[0] + " is made."
 	case w.Policy == "Parallel":
-		return " " + few(w.Comes, mostNamed) + " are made, all at once."
+		return " " + text.Some(w.Comes, mostNamed) + " are made, all at once."
 	case n > mostNamed:
 		return fmt.Sprintf(" %s is made first, then the others up to %s, each when the one before is Ready.", w.Comes[0], w.Comes[n-1])
 	}

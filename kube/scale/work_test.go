@@ -22,18 +22,38 @@ func TestPodsGoOneAfterTheOtherAndTheRunSaysWhichIsNext(t *testing.T) {
 		s := b.set(3)
 		c := b.start(b.plan("1"))
 		wait(time.Second)
-		is(t, "steps", c.steps(), "web done: accepted: 3 to 1\nweb-2 waits: next\nweb-1 waits: after web-2")
+		is(t, "steps", c.steps(), "web progressing: accepted: 3 to 1\nweb-2 waits: next\nweb-1 waits: after web-2")
 		b.Put(pod(s, "StatefulSet", "web-2", going))
 		wait(time.Second)
-		is(t, "steps", c.steps(), "web done: accepted: 3 to 1\nweb-2 terminating:\nweb-1 waits: after web-2")
+		is(t, "steps", c.steps(), "web progressing: accepted: 3 to 1\nweb-2 terminating:\nweb-1 waits: after web-2")
 		b.Delete(pod(s, "StatefulSet", "web-2"))
 		wait(time.Second)
-		is(t, "steps", c.steps(), "web done: accepted: 3 to 1\nweb-2 gone:\nweb-1 waits: next")
+		is(t, "steps", c.steps(), "web progressing: accepted: 3 to 1\nweb-2 gone:\nweb-1 waits: next")
 		b.controlled()
 		r := c.end()
 		if r.State != action.Done || r.Undo == nil || r.Undo.Options[OptionReplicas+"uid-web"] != "3" || b.sent != 1 {
 			t.Errorf("%s: %s, undo %+v after %d requests", r.State, r.Summary, r.Undo, b.sent)
 		}
+		is(t, "steps", c.steps(), "web done: accepted: 3 to 1\nweb-2 gone:\nweb-1 gone:")
+	})
+}
+
+func TestWhatIsAcceptedIsProgressingUntilItHasHappened(t *testing.T) {
+	onBench(t, func(b *bench) {
+		s := b.set(1)
+		c := b.start(b.plan("2"))
+		wait(time.Second)
+		b.Put(pod(s, "StatefulSet", "web-1", func(p *corev1.Pod) {
+			p.CreationTimestamp, p.Status.Phase = metav1.Now(), corev1.PodPending
+			p.Status.Conditions[0].Status = corev1.ConditionFalse
+		}))
+		wait(time.Second)
+		is(t, "steps", c.steps(), "web progressing: accepted: 1 to 2\nweb-1 progressing: Pending")
+		b.controlled()
+		if r := c.end(); r.State != action.Done {
+			t.Errorf("%s: %s", r.State, r.Summary)
+		}
+		is(t, "steps", c.steps(), "web done: accepted: 1 to 2\nweb-1 done: Ready on worker-1")
 	})
 }
 
@@ -73,7 +93,9 @@ func TestWhatNothingHappensToIsBlockedAfterAMinute(t *testing.T) {
 		}
 		c.cancel()
 		r := c.end()
-		is(t, "steps", strings.SplitN(c.steps(), ":", 3)[1], " accepted")
+		if got := c.steps(); !strings.HasPrefix(got, "web accepted: accepted: 3 to 2\nweb-2 accepted: ") {
+			t.Errorf("steps: %s", got)
+		}
 		if r.State != action.Cancelled || r.Summary != "1 of 1 set asked; what was accepted goes on" || r.Undo == nil {
 			t.Errorf("%s: %s", r.State, r.Summary)
 		}
@@ -321,6 +343,9 @@ func TestSetThatIsDeletedOrScaledByAnotherMeanwhileEndsTheRun(t *testing.T) {
 			happens(b, s)
 			if r := c.end(); r.State != action.Partial || r.Summary != "shop/web: "+want || r.Undo != nil {
 				t.Errorf("%s: %s, undo %+v", r.State, r.Summary, r.Undo)
+			}
+			if got := c.steps(); !strings.HasPrefix(got, "web accepted: "+want+"\n") {
+				t.Errorf("steps: %s", got)
 			}
 		})
 	}
