@@ -83,6 +83,15 @@ const (
 	PauseWorkload    ID = "workload.pause"
 	ResumeWorkload   ID = "workload.resume"
 
+	ApproveCSR ID = "csr.approve"
+	DenyCSR    ID = "csr.deny"
+	RenewCert  ID = "cert.renew"
+	ApproveOne ID = "certs.approve"
+	ShowCSRs   ID = "certs.requests"
+	ShowCerts  ID = "csrs.certs"
+	CertNode   ID = "certs.node"
+	CSRNode    ID = "csrs.node"
+
 	CancelRun  ID = "run.cancel"
 	PauseRun   ID = "run.pause"
 	UndoRun    ID = "run.undo"
@@ -146,6 +155,9 @@ const (
 	TextLast     ID = "text.last"
 	TextClose    ID = "text.close"
 	HelpSearch   ID = "help.search"
+
+	DetailsNext     ID = "details.next"
+	DetailsPrevious ID = "details.previous"
 )
 
 // defaults is the table. Keys that are left free on purpose: ctrl+d (delete), and in the Nodes pane D, N and X, which
@@ -179,6 +191,22 @@ func moving() []Binding {
 		{
 			ID: PodNode, Scope: Pods, Group: GroupMove, Keys: []string{"o"}, Palette: true,
 			Short: "node", Long: "Go to the node that the pod under the cursor runs on.",
+		},
+		{
+			ID: CertNode, Scope: Certs, Group: GroupMove, Keys: []string{"o"}, Palette: true,
+			Short: "node", Long: "Go to the node whose certificate is under the cursor.",
+		},
+		{
+			ID: CSRNode, Scope: CSRs, Group: GroupMove, Keys: []string{"o"}, Palette: true,
+			Short: "node", Long: "Go to the node that asks for the certificate.",
+		},
+		{
+			ID: ShowCSRs, Scope: Certs, Group: GroupMove, Keys: []string{"C"}, Palette: true,
+			Short: "requests", Long: "Show the certificate signing requests.",
+		},
+		{
+			ID: ShowCerts, Scope: CSRs, Group: GroupMove, Keys: []string{"C"}, Palette: true,
+			Short: "certificates", Long: "Go back to the certificates.",
 		},
 		{
 			ID: Back, Scope: App, Group: GroupMove, Keys: []string{"esc"}, Fixed: true,
@@ -237,6 +265,19 @@ func sorting() []Binding {
 		by(Workloads, "age", "age", "O a", "A"),
 		by(Workloads, "health", "health", "O h"),
 
+		by(Certs, "left", "time left", "O l"),
+		by(Certs, "danger", "danger", "O h"),
+		by(Certs, "name", "name", "O n"),
+		by(Certs, "kind", "kind", "O k"),
+		by(Certs, "where", "where", "O w"),
+		by(Certs, "checked", "checked", "O c"),
+
+		by(CSRs, "pending", "what waits", "O h"),
+		by(CSRs, "name", "name", "O n"),
+		by(CSRs, "age", "age", "O a", "A"),
+		by(CSRs, "signer", "signer", "O s"),
+		by(CSRs, "requestor", "requestor", "O r"),
+
 		by(Actions, "time", "time", "O t"),
 		by(Actions, "object", "object", "O n"),
 		by(Actions, "state", "state", "O s"),
@@ -248,7 +289,7 @@ func acting() []Binding {
 	b := func(id ID, s Scope, short, long string, keys ...string) Binding {
 		return Binding{ID: id, Scope: s, Group: GroupAct, Short: short, Long: long, Keys: keys, Palette: true}
 	}
-	return slices.Concat(actingOnNodes(), actingOnPods(), actingOnWorkloads(), []Binding{
+	return slices.Concat(actingOnNodes(), actingOnPods(), actingOnWorkloads(), actingOnCerts(), []Binding{
 		b(CancelRun, Actions, "cancel", "Stop an action: it begins nothing more. What the server has accepted goes on.", "x"),
 		b(PauseRun, Actions, "pause", "Have an action begin nothing new, or go on.", "P"),
 		b(UndoRun, Actions, "undo", "Take an action back, where that can be done: shows what that means, and asks.", "u"),
@@ -308,6 +349,15 @@ func actingOnWorkloads() []Binding {
 		b(PauseWorkload, "pause", "Pause the rollout of a Deployment, or suspend a CronJob: shows what that means, and asks.", "p"),
 		b(ResumeWorkload, "resume", "Let a paused rollout, or a suspended CronJob, go on: shows what that means, and asks.", "u"),
 		b(RetainClaims, "keep the claims", "Keep the claims of a StatefulSet when it is scaled down: shows what that means, and asks.", "R"),
+	}
+}
+
+func actingOnCerts() []Binding {
+	return []Binding{
+		acts(RenewCert, Certs, RenewCert, "renew", "Renew the certificate: shows what is to be run where, or has cert-manager issue a new one, and asks.", "n"),
+		acts(ApproveOne, Certs, ApproveCSR, "approve", "Approve the request that waits: compares what it asks for with its node, and asks. Of several it shows the list.", "a"),
+		acts(ApproveCSR, CSRs, ApproveCSR, "approve", "Approve the request, or the marked requests: compares what is asked for with the node, and asks.", "a"),
+		danger(acts(DenyCSR, CSRs, DenyCSR, "deny", "Deny the request, or the marked requests, for good: shows what that means, and asks.", "D")),
 	}
 }
 
@@ -385,6 +435,8 @@ func overlays() []Binding {
 		b(TextLast, Text, GroupMove, "last", "Go to the last line.", "G", "end"),
 		b(TextClose, Text, GroupMove, "close", "Close what covers the pane.", "esc", "q"),
 		b(HelpSearch, Help, GroupSee, "search", "Search the keys.", "/"),
+		b(DetailsPrevious, Details, GroupMove, "previous", "Show the details of the row above.", "<"),
+		b(DetailsNext, Details, GroupMove, "next", "Show the details of the row below.", ">"),
 		b(FilterKeep, Filter, GroupFilter, "keep", "Keep the filter and go back to the rows.", "enter"),
 		b(FilterEmpty, Filter, GroupFilter, "empty", "Empty the line and go on typing.", "ctrl+u"),
 		b(FilterClear, Filter, GroupFilter, "clear", "Take the filter away.", "esc"),

@@ -55,6 +55,8 @@ var sections = []struct {
 	{Nodes, "Nodes"},
 	{Pods, "Pods"},
 	{Workloads, "Workloads"},
+	{Certs, "Certs"},
+	{CSRs, "Certificate signing requests"},
 	{Actions, "Actions"},
 	{Steps, "The steps of an action"},
 	{Filter, "While a filter is typed"},

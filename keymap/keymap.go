@@ -23,6 +23,8 @@ const (
 	Nodes     Scope = "nodes"     // the Nodes pane
 	Pods      Scope = "pods"      // the Pods pane
 	Workloads Scope = "workloads" // the Workloads pane
+	Certs     Scope = "certs"     // the Certs pane
+	CSRs      Scope = "csrs"      // the certificate signing requests, in the Certs pane
 	Actions   Scope = "actions"   // the Actions pane
 	Steps     Scope = "steps"     // the steps of one action, in the Actions pane
 	Filter    Scope = "filter"    // the filter line while it is typed
@@ -46,6 +48,8 @@ var behind = map[Scope]Scope{
 	Nodes:     Table,
 	Pods:      Table,
 	Workloads: Table,
+	Certs:     Table,
+	CSRs:      Table,
 	Actions:   Table,
 	Steps:     Actions,
 	Filter:    Always,
@@ -135,7 +139,7 @@ func (b Binding) clone() Binding {
 }
 
 // Panes is how many panes can be focused by their number.
-const Panes = 4
+const Panes = 5
 
 // PaneID is the binding that focuses the pane of that number, 1 to Panes.
 func PaneID(number int) ID { return ID(fmt.Sprintf("pane.%d", number)) }

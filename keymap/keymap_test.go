@@ -8,7 +8,7 @@ import (
 )
 
 // focusable are the scopes that can have the focus: the innermost of a path.
-var focusable = []Scope{Nodes, Pods, Filter, Palette, Help, Details, Log}
+var focusable = []Scope{Nodes, Pods, Workloads, Certs, CSRs, Actions, Steps, Filter, Palette, Help, Details, Log}
 
 func TestDefaultTableHasNoFault(t *testing.T) {
 	for _, fault := range Default().check(nil) {

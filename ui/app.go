@@ -42,6 +42,7 @@ type App struct {
 	ahead   []tea.Msg   // typed before the rows were there that it is meant for
 	overlay overlay     // what covers the panes
 	toast   toast
+	banner  banner
 
 	askedIn  []string        // the namespaces for which the server was asked what we may do
 	watching map[string]bool // IDs of the runs whose end has not been said yet
@@ -179,6 +180,9 @@ func (a *App) rowTime() time.Time {
 func (a *App) changed(kinds kube.Kinds) tea.Cmd {
 	var cmds []tea.Cmd
 	a.dirty = a.dirty || kinds&kube.Connection != 0 // the header tells of it
+	if kinds&kube.Certs != 0 {
+		a.banner.look(a.cluster.Identity().User, a.now)
+	}
 	for i, p := range a.panes {
 		if p.Needs()&kinds == 0 || !a.frozen.IsZero() && !p.Waiting() {
 			continue

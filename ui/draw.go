@@ -39,9 +39,12 @@ func (a *App) draw() (string, *tea.Cursor) {
 	return strings.Join(lines, "\n"), cursor
 }
 
-// stripLines is how many lines of diagnosis there is room for. What is wrong with all that one sees is worth a line more on
-// any screen.
-func (a *App) stripLines() int {
+// stripLines is how many lines the strip has below its rule: those of the banner, and those of diagnosis.
+func (a *App) stripLines() int { return len(a.bannerLines(a.size.W)) + a.diagnosisLines() }
+
+// diagnosisLines is how many lines of diagnosis there is room for. What is wrong with all that one sees is worth a line more
+// on any screen.
+func (a *App) diagnosisLines() int {
 	if a.pane().Scope() == keymap.Steps { // why a pod does not leave is what one looks at them for
 		return min(max(a.size.H/8, 1), 5)
 	}
@@ -169,6 +172,14 @@ func (a *App) drawStrip(w, n int, tees []int) []string {
 		Right: a.stripState(s), Keep: true, RightToken: severityToken(s.Severity), Tees: tees,
 	}.Draw(&b, w, a.paint)
 	lines := []string{b.String()}
+	banner := a.bannerLines(w)
+	for _, words := range banner {
+		l := newLine(a.paint, w)
+		l.say(" "+words, a.banner.token)
+		l.say(strings.Repeat(" ", l.room()), a.banner.token)
+		lines = append(lines, l.String())
+	}
+	n -= len(banner)
 	words := a.stripWords(s, w-2, n)
 	for i := range n {
 		l := newLine(a.paint, w)
@@ -187,8 +198,13 @@ func (a *App) stripState(s views.Strip) []string {
 	if s.Name == "" {
 		return nil
 	}
-	state := a.paint.Glyph(severityGlyph(s.Severity)) + " " + s.State
+	glyph := severityGlyph(s.Severity)
+	if s.Unknown {
+		glyph = themes.GlyphUnknown
+	}
+	state := a.paint.Glyph(glyph) + " " + s.State
 	word, _, _ := strings.Cut(state, " since ")
+	word, _, _ = strings.Cut(word, " · ")
 	if !a.up() && a.pane().Needs() != kube.Actions {
 		asOf := " as of " + a.local(a.rowHealth().LastContact).Format(time.TimeOnly)
 		return []string{state + asOf, word + asOf, word}

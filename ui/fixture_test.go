@@ -24,6 +24,7 @@ import (
 	"ktriage/kube"
 	"ktriage/kube/action"
 	"ktriage/kube/cordon"
+	"ktriage/kube/csr"
 	"ktriage/kube/deadnode"
 	"ktriage/kube/drain"
 	"ktriage/kube/evict"
@@ -62,6 +63,7 @@ func inSession(t *testing.T, w, h int, test func(s *session)) {
 		}
 		s := &session{Terminal: termtest.New(w, h), Server: kubetest.New(), t: t, done: make(chan error, 1)}
 		cluster := kube.New(s.Clients(), "prod-tokyo", "shop", []string{metav1.NamespaceAll}, nil)
+		cluster.SetCertState(kube.Live, time.Now()) // nobody looks for certificates here: a test puts those that it wants
 		dir := t.TempDir()
 		book, err := audit.Open(dir, "bastion", "test")
 		if err != nil {
@@ -90,6 +92,7 @@ func kinds() []action.Kind {
 		remove.NewDelete(), remove.NewForce(), remove.NewFinalizers(),
 		scale.New(), scale.NewRetain(),
 		rollout.NewRestart(), rollout.NewRollBack(), rollout.NewPause(true), rollout.NewPause(false),
+		csr.New(true), csr.New(false),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"ktriage/internal/text"
 	"ktriage/keymap"
+	"ktriage/kube"
 	"ktriage/kube/action"
 	"ktriage/themes"
 )
@@ -13,8 +14,8 @@ import (
 // table; what does not fit is in the help.
 var footers = map[keymap.Scope][]keymap.ID{
 	keymap.Nodes: {
-		keymap.NodePods, keymap.ShowDetails, keymap.EditFilter, keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode,
-		keymap.SortBy, keymap.NextPane, keymap.Mark,
+		keymap.NodePods, keymap.ShowDetails, keymap.EditFilter, keymap.InService, keymap.OutOfService, keymap.DeleteNode, keymap.CordonNode, keymap.UncordonNode,
+		keymap.DrainNode, keymap.SortBy, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Pods: {
@@ -25,6 +26,14 @@ var footers = map[keymap.Scope][]keymap.ID{
 		keymap.WorkloadPods, keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload,
 		keymap.RetainClaims, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
+	},
+	keymap.Certs: {
+		keymap.ShowDetails, keymap.ApproveOne, keymap.RenewCert, keymap.ReadAgain, keymap.ShowCSRs, keymap.EditFilter, keymap.SortBy,
+		keymap.CertNode, keymap.NextPane, keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.ShowHelp,
+	},
+	keymap.CSRs: {
+		keymap.ApproveCSR, keymap.DenyCSR, keymap.ShowDetails, keymap.ShowCerts, keymap.CSRNode, keymap.EditFilter, keymap.SortBy,
+		keymap.NextPane, keymap.Mark, keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.ShowHelp,
 	},
 	keymap.Actions: {
 		keymap.OpenRow, keymap.PauseRun, keymap.CancelRun, keymap.ResumeRun, keymap.UndoRun, keymap.CheckRun, keymap.RunRetain, keymap.ShowRun,
@@ -48,7 +57,7 @@ var footers = map[keymap.Scope][]keymap.ID{
 	keymap.Filter:  {keymap.FilterKeep, keymap.FilterClear, keymap.FilterEmpty},
 	keymap.Palette: {keymap.PaletteGo, keymap.PaletteNext, keymap.PalettePrevious, keymap.PaletteClose},
 	keymap.Help:    {keymap.TextClose, keymap.HelpSearch, keymap.TextDown, keymap.TextUp},
-	keymap.Details: {keymap.TextClose, keymap.TextDown, keymap.TextUp, keymap.CopyName},
+	keymap.Details: {keymap.TextClose, keymap.TextDown, keymap.TextUp, keymap.DetailsPrevious, keymap.DetailsNext, keymap.CopyName},
 	keymap.Log:     {keymap.TextClose, keymap.TextDown, keymap.TextUp},
 }
 
@@ -88,7 +97,7 @@ func (a *App) drawFooter(w int) string {
 }
 
 // pointless reports whether a key is not worth its room in the footer: it cannot do anything on a screen of this size, or
-// to the run that is looked at, which has ended.
+// to the run that is looked at, which has ended, or it is for a machine that is gone, and this one is not.
 func (a *App) pointless(b keymap.Binding) bool {
 	switch b.ID {
 	case keymap.Zoom:
@@ -98,8 +107,15 @@ func (a *App) pointless(b keymap.Binding) bool {
 		return !ok
 	case keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.UndoRun, keymap.ResumeRun, keymap.CheckRun, keymap.RunRetain,
 		keymap.StepNode, keymap.StepScale, keymap.StepDelete,
-		keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims:
+		keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims,
+		keymap.ApproveOne, keymap.ApproveCSR, keymap.DenyCSR, keymap.RenewCert, keymap.CertNode, keymap.CSRNode:
 		return a.pane().Why(b.ID) != ""
+	case keymap.DeleteNode:
+		return a.node().Ready
+	case keymap.OutOfService:
+		return a.node().Ready || a.node().OutOfService
+	case keymap.InService:
+		return !a.node().OutOfService
 	case keymap.SheetToggle:
 		r, ok := a.overlay.(*review)
 		return !ok || r.part != partOptions
@@ -119,6 +135,15 @@ func (a *App) pointless(b keymap.Binding) bool {
 		return !offered
 	}
 	return false
+}
+
+// node is the state of the node under the cursor; of a row that is none, or of which nothing is known, that of one that is
+// well.
+func (a *App) node() kube.NodeState {
+	if s, ok := a.cluster.Moment().Nodes[a.pane().Strip(a.rowTime()).Name]; ok && a.pane().Scope() == keymap.Nodes {
+		return s
+	}
+	return kube.NodeState{Ready: true}
 }
 
 func hintWidth(b keymap.Binding) int { return text.Width(b.Keys[0]) + 1 + text.Width(b.Short) + 2 }

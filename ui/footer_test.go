@@ -2,9 +2,12 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"ktriage/keymap"
 	"ktriage/kube/kubetest"
@@ -123,4 +126,41 @@ func TestSentencesNameTheKeysOfTheTable(t *testing.T) {
 		s.Resize(20, 5)
 		s.sees("Q quits")
 	})
+}
+
+func TestFooterOfNodesOffersWhatIsForMachinesThatAreGone(t *testing.T) {
+	outOfService := func(n *corev1.Node) {
+		n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: corev1.TaintNodeOutOfService, Effect: corev1.TaintEffectNoExecute})
+	}
+	unready := func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }
+	all := []string{"N out-of-service", "D delete node", "I in service"}
+	for _, size := range []struct{ w, h int }{{80, 24}, {120, 40}} {
+		for name, c := range map[string]struct {
+			edits  []func(*corev1.Node)
+			offers []string
+		}{
+			"a node that is well":           {nil, nil},
+			"a silent one":                  {[]func(*corev1.Node){silent}, all[:2]},
+			"one that is not ready":         {[]func(*corev1.Node){unready}, all[:2]},
+			"a silent one that is tainted":  {[]func(*corev1.Node){silent, outOfService}, all[1:]},
+			"one that is back, and tainted": {[]func(*corev1.Node){outOfService}, all[2:]},
+		} {
+			t.Run(fmt.Sprintf("%s at %d", name, size.w), func(t *testing.T) {
+				inSession(t, size.w, size.h, func(s *session) {
+					s.Put(node("worker-1", c.edits...), pod("shop", "cart-0", "worker-1"))
+					s.start()
+					_, footer := s.lastLines()
+					for _, key := range all {
+						if strings.Contains(footer, key) != slices.Contains(c.offers, key) {
+							t.Errorf("the last line is %q, want %q in it", footer, c.offers)
+						}
+					}
+					s.Press("2")
+					for _, key := range all {
+						s.misses(key) // of a pod it is not said
+					}
+				})
+			})
+		}
+	}
 }

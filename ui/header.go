@@ -174,6 +174,9 @@ func (a *App) worst() (kube.State, string) {
 	name := ""
 	for _, p := range a.panes {
 		s := p.State()
+		if s.Phase == kube.Loading && p.Needs()&kube.Certs != 0 {
+			continue // they are looked for in many places, some of which are slow: their pane says so
+		}
 		if s.Phase == kube.Loading || s.Phase == kube.Stale && out.Phase != kube.Loading {
 			out, name = s, p.Name()
 		}
@@ -181,8 +184,8 @@ func (a *App) worst() (kube.State, string) {
 	return out, name
 }
 
-// alarm counts what is critical and what is a warning among nodes and pods: what is wrong with a workload is, nearly always,
-// what is wrong with its pods, and is not counted twice.
+// alarm counts what is critical and what is a warning among nodes, pods and certificates: what is wrong with a workload is,
+// nearly always, what is wrong with its pods, and is not counted twice. The Certs pane says which of its rows count here.
 func (a *App) alarm(long bool) []piece {
 	bad, warn := 0, 0
 	for _, p := range a.panes {

@@ -101,7 +101,7 @@ func TestFocusKeysClearNothing(t *testing.T) {
 		s.Press("enter", "/")
 		s.Type("cart")
 		s.Press("enter")
-		for _, keys := range [][]string{{"1", "2"}, {"tab", "tab", "tab", "tab"}, {"shift+tab", "shift+tab", "shift+tab", "shift+tab"}} {
+		for _, keys := range [][]string{{"1", "2"}, {"tab", "tab", "tab", "tab", "tab"}, {"shift+tab", "shift+tab", "shift+tab", "shift+tab", "shift+tab"}} {
 			s.Press(keys...)
 			s.sees("node=worker-2  / cart")
 		}

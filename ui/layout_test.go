@@ -20,8 +20,8 @@ func TestLayoutThatWouldShowTheSameIsSkipped(t *testing.T) {
 		s.Press("=")
 		s.sees("layout: single")
 		s.misses("2 Pods ──")
-		s.Press("3", "=", "=")
-		s.sees("layout: grid", "─ 2 Pods ──", "━ 3 Workloads ━━")
+		s.Press("4", "=", "=")
+		s.sees("layout: grid", "─ 3 Workloads ──", "━ 4 Certs ━━")
 	})
 }
 

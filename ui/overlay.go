@@ -80,10 +80,11 @@ type sheet struct {
 	page  int
 	count int
 
-	under  overlay // what it is closed to, nil for the panes
-	copies string  // what CopyName copies here, "" for what it copies in the pane
-	search *prompt // only where the scope has a key for it
-	asked  bool    // the search field has the focus
+	step   func(keymap.ID) tea.Cmd // goes to the row above or below; nil where there is none
+	under  overlay                 // what it is closed to, nil for the panes
+	copies string                  // what CopyName copies here, "" for what it copies in the pane
+	search *prompt                 // only where the scope has a key for it
+	asked  bool                    // the search field has the focus
 }
 
 // row is one line of a sheet: pieces of text.
@@ -131,6 +132,8 @@ func (s *sheet) run(id keymap.ID) (bool, tea.Cmd) {
 			return false, nil
 		}
 		return true, s.app.do([]views.Effect{views.Copy{Text: s.copies}})
+	case keymap.DetailsNext, keymap.DetailsPrevious:
+		return true, s.step(id)
 	case keymap.FilterKeep:
 		s.asked = false
 	case keymap.FilterClear:

@@ -41,7 +41,7 @@ type Deps struct {
 const gapBlurred = time.Second
 
 // Panes are the names of the panes, in the order of their numbers.
-func Panes() []string { return []string{"nodes", "pods", "workloads", "actions"} }
+func Panes() []string { return []string{"nodes", "pods", "workloads", "certs", "actions"} }
 
 // Run shows the screen until the operator quits or ctx ends. The terminal is as it was when Run returns, whatever
 // happened. The error is that of the start: credentials that the server refuses, a namespace that is not there.
@@ -61,10 +61,11 @@ func (a *App) show(ctx context.Context, d Deps) error {
 	}
 	program := tea.NewProgram(a, options...)
 	a.program = program
-	d.Cluster.Start(ctx, kube.Nodes|kube.Pods|kube.Workloads|kube.Metrics)
+	d.Cluster.Start(ctx, kube.Nodes|kube.Pods|kube.Workloads|kube.CSRs|kube.Metrics)
 	safe.Go("pump", func() { pump(ctx, program.Send, d.Cluster.Notifier(), a.gap, a.woken) })
 	_, err := program.Run()
 	a.pace.stop()
+	a.banner.feed.Close()
 	for _, p := range a.panes {
 		p.Close()
 	}
@@ -87,8 +88,10 @@ func newApp(ctx context.Context, d Deps) *App {
 		ctx: ctx, cluster: d.Cluster, woken: make(chan struct{}, 1), keys: d.Keys, messages: d.Messages, readOnly: d.ReadOnly,
 		panes: []views.View{
 			views.NewNodes(d.Cluster.NodeFeed()), views.NewPods(d.Cluster.PodFeed()),
-			views.NewWorkloads(d.Cluster.WorkloadFeed()), views.NewActions(runs(d.Runner)),
+			views.NewWorkloads(d.Cluster.WorkloadFeed()), views.NewCerts(certs(d.Cluster)),
+			views.NewActions(runs(d.Runner)),
 		},
+		banner: newBanner(d.Cluster.CertFeed()),
 		runner: d.Runner, watching: map[string]bool{}, stood: map[string]bool{}, reminded: map[string]int{}, offeredCuts: map[*action.Cut]bool{}, logger: logger(d.Log),
 		look: startLook(d, os.Environ()),
 	}
@@ -100,6 +103,11 @@ func newApp(ctx context.Context, d Deps) *App {
 	a.now = a.clock()
 	a.repaint()
 	return a
+}
+
+// certs are the feeds of the Certs pane.
+func certs(c *kube.Cluster) views.Certs {
+	return views.Certs{Rows: c.CertFeed(), All: c.CertFeed(), CSRs: c.CSRFeed(), Waiting: c.CSRFeed()}
 }
 
 func logger(l *slog.Logger) *slog.Logger {

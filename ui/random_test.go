@@ -43,7 +43,7 @@ func TestTerminalShowsTheFrameWhateverHappens(t *testing.T) {
 
 // happen does one thing at random: to the cluster, the keyboard or the size of the screen.
 func (s *session) happen(r *rand.Rand) string {
-	keys := strings.Fields("j j j k pgdown pgup G g l h tab 1 2 z = space v * d esc esc esc enter o / a ? : F T [ ] O n c ctrl+l backspace")
+	keys := strings.Fields("j j j k pgdown pgup G g l h tab 1 2 4 4 C < > z = space v * d esc esc esc enter o / a ? : F T [ ] O n c ctrl+l backspace")
 	edits := []func() string{
 		func() string {
 			k := keys[r.IntN(len(keys))]
@@ -67,6 +67,24 @@ func (s *session) happen(r *rand.Rand) string {
 			p := pod("日本", "見本-é-"+strings.Repeat("長", r.IntN(30)), "worker-3", unready)
 			s.Put(p)
 			return "put wide " + p.Name
+		},
+		func() string {
+			name := "app" + strings.Repeat("長", r.IntN(30))
+			c := cert(name, fmt.Sprintf("secret 日本/%d", r.IntN(9)), time.Duration(r.IntN(4000)-100)*time.Hour)
+			if r.IntN(4) == 0 {
+				c = hidden(name, "on 日本", "timed out after 2s", "")
+			}
+			if r.IntN(3) == 0 {
+				s.deps.Cluster.RemoveCerts(c.UID)
+				return "remove " + c.UID
+			}
+			s.deps.Cluster.PutCerts(c)
+			return "certificate " + c.UID
+		},
+		func() string {
+			o := request(s.t, fmt.Sprintf("csr-%d", r.IntN(5)), "worker-1", time.Duration(r.IntN(600))*time.Second)
+			s.Put(o)
+			return "request " + o.Name
 		},
 		func() string {
 			w, h := 20+r.IntN(200), 5+r.IntN(60)

@@ -167,7 +167,7 @@ func (r *review) content(w int) []sheetLine {
 			note = r.optionsHint()
 		}
 		out = append(out, sheetLine{rule: true, left: s.Title, right: note})
-		out = append(out, r.section(s, w)...)
+		out = append(out, r.app.section(s, w)...)
 		if len(s.Toggles) > 0 {
 			out = append(out, r.drawToggles(s.Toggles, w)...)
 		}

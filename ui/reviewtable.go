@@ -10,29 +10,29 @@ import (
 )
 
 // section draws the lines of a part of a sheet: a table if it has columns, lines of text if not.
-func (r *review) section(s action.Section, w int) []sheetLine {
+func (a *App) section(s action.Section, w int) []sheetLine {
 	if len(s.Columns) == 0 {
 		var out []sheetLine
 		for _, row := range s.Rows {
-			out = append(out, r.sentence(row, w)...)
+			out = append(out, a.sentence(row, w)...)
 		}
 		return out
 	}
-	return r.table(s, w)
+	return a.table(s, w)
 }
 
 // mark is the glyph that stands before a line of a severity, with the space behind it.
-func (r *review) mark(s kube.Severity) string {
+func (a *App) mark(s kube.Severity) string {
 	if s < kube.Warning {
 		return "  "
 	}
-	return r.app.paint.Glyph(severityGlyph(s)) + " "
+	return a.paint.Glyph(severityGlyph(s)) + " "
 }
 
 // sentence wraps a line of text behind its mark.
-func (r *review) sentence(from action.Row, w int) []sheetLine {
+func (a *App) sentence(from action.Row, w int) []sheetLine {
 	var out []sheetLine
-	mark := r.mark(from.Severity)
+	mark := a.mark(from.Severity)
 	if from.Severity < kube.Warning {
 		mark = ""
 	}
@@ -48,18 +48,18 @@ const tableGap = 2
 
 // table draws rows in columns. The first column gives way first, in its middle; the last one breaks into several lines:
 // nothing of what it says is lost.
-func (r *review) table(s action.Section, w int) []sheetLine {
-	cols := r.columns(s, w)
+func (a *App) table(s action.Section, w int) []sheetLine {
+	cols := a.columns(s, w)
 	widths := columnWidths(s, cols, w-2)
-	out := []sheetLine{{row: row{{"  " + r.tableLine(titles(s), s, cols, widths), themes.Muted}}}}
+	out := []sheetLine{{row: row{{"  " + a.tableLine(titles(s), s, cols, widths), themes.Muted}}}}
 	for _, row := range s.Rows {
-		out = append(out, r.tableRow(row, s, cols, widths)...)
+		out = append(out, a.tableRow(row, s, cols, widths)...)
 	}
 	return out
 }
 
 // columns are the indexes of those that there is room for.
-func (r *review) columns(s action.Section, w int) []int {
+func (a *App) columns(s action.Section, w int) []int {
 	var out []int
 	for i, c := range s.Columns {
 		if !c.Wide || w >= wide-4 {
@@ -120,7 +120,7 @@ func cellAt(r action.Row, i int) string {
 }
 
 // tableRow draws one row, in as many lines as its last cell takes.
-func (r *review) tableRow(from action.Row, s action.Section, cols, widths []int) []sheetLine {
+func (a *App) tableRow(from action.Row, s action.Section, cols, widths []int) []sheetLine {
 	last := len(cols) - 1
 	notes := text.Wrap(cellAt(from, cols[last]), widths[last])
 	if len(notes) == 0 {
@@ -134,23 +134,23 @@ func (r *review) tableRow(from action.Row, s action.Section, cols, widths []int)
 			copy(cells, from.Cells)
 		}
 		cells[cols[last]] = note
-		mark := r.mark(from.Severity)
+		mark := a.mark(from.Severity)
 		if k > 0 {
 			mark = "  "
 		}
-		out = append(out, sheetLine{row: row{{mark, token}, {r.tableLine(cells, s, cols, widths), token}}})
+		out = append(out, sheetLine{row: row{{mark, token}, {a.tableLine(cells, s, cols, widths), token}}})
 	}
 	return out
 }
 
-func (r *review) tableLine(cells []string, s action.Section, cols, widths []int) string {
+func (a *App) tableLine(cells []string, s action.Section, cols, widths []int) string {
 	var b strings.Builder
 	for k, i := range cols {
 		cell := cells[i]
 		if k == 0 {
-			cell = text.CutMiddle(cell, widths[k], r.app.paint.Glyph(themes.GlyphEllipsis))
+			cell = text.CutMiddle(cell, widths[k], a.paint.Glyph(themes.GlyphEllipsis))
 		} else {
-			cell = text.Cut(cell, widths[k], r.app.paint.Glyph(themes.GlyphEllipsis))
+			cell = text.Cut(cell, widths[k], a.paint.Glyph(themes.GlyphEllipsis))
 		}
 		text.AppendPadded(&b, cell, widths[k], s.Columns[i].Right)
 		if k < len(cols)-1 {

@@ -39,6 +39,9 @@ func (a *App) key(msg tea.KeyPressMsg) tea.Cmd {
 	if a.tooSmall() {
 		return a.keyUnseen(msg)
 	}
+	if a.overlay == nil { // which covers it
+		a.banner.read(a.now)
+	}
 	scope := a.scope()
 	if a.typing() && msg.Text != "" && !a.resolver.Waiting() {
 		return a.typed(msg)
@@ -181,7 +184,7 @@ func (a *App) needsRows(id keymap.ID) bool {
 	switch id {
 	case keymap.Back:
 		return a.pane().Place().Filter != ""
-	case keymap.NodePods, keymap.WorkloadPods, keymap.PodNode, keymap.SortBy, keymap.HistoryBack, keymap.HistoryForward:
+	case keymap.NodePods, keymap.WorkloadPods, keymap.PodNode, keymap.CertNode, keymap.CSRNode, keymap.SortBy, keymap.HistoryBack, keymap.HistoryForward:
 		return true
 	}
 	_, sorts := id.SortColumn()

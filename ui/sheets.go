@@ -133,33 +133,6 @@ func pad(r row, w int) row {
 	return r
 }
 
-// details shows every fact of the row with that UID, of the selected one if it is "", uncut, and keeps them current while it is open. What it was opened for it
-// stays with: when the object goes, or a filter hides it, the last facts stay.
-func (a *App) details(uid string) *sheet {
-	pane := a.pane()
-	if uid == "" {
-		uid = pane.Place().UID
-	}
-	known, _ := pane.Details(uid, a.rowTime())
-	s := &sheet{app: a, in: keymap.Details, title: known.Title, copies: known.Copy}
-	s.lines = func(w int) []row {
-		s.right = "no longer in the list"
-		if d, ok := pane.Details(uid, a.rowTime()); ok {
-			known, s.right = d, ""
-		}
-		var out []row
-		for _, f := range known.Facts {
-			name := f.Name
-			for _, l := range text.Wrap(f.Value, max(w-20, 10)) {
-				out = append(out, row{{fmt.Sprintf("  %-16s  ", name), themes.Muted}, {l, severityToken(f.Severity)}})
-				name = ""
-			}
-		}
-		return out
-	}
-	return s
-}
-
 // log shows what went wrong behind the screen, newest first.
 func (a *App) log() *sheet {
 	return &sheet{

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,4 +111,30 @@ func TestScreensOfStatefulThings(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestDrainSheetOfASilentNodeHasKeysForWhatReleasesItsPods(t *testing.T) {
+	inSession(t, 120, 40, func(s *session) {
+		s.stateful()
+		s.start()
+		s.Wait(2 * time.Second)
+		press := func(keys ...string) {
+			for _, k := range keys {
+				s.Press(k)
+				s.Wait(time.Second)
+			}
+		}
+		press("1", "O", "n", "g", "j", "r", "G")
+		s.sees("or rather", "N       taint worker-2 out-of-service: releases 1 pod, detaches their volumes",
+			"D       delete the Node object of worker-2: releases 1 pod")
+		_, footer := s.lastLines()
+		if !strings.Contains(footer, "N out-of-service  D delete node") {
+			t.Errorf("the last line is %q", footer)
+		}
+		press("D")
+		s.sees("worker-2 is deleted; its pod goes a minute later")
+		press("esc", "N")
+		s.sees("worker-2 is declared off; its pod goes")
+		s.untouched()
+	})
 }

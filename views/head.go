@@ -66,6 +66,8 @@ func (l *list[R]) title(f Frame) string {
 		t = text.Count(s.Len()) + " of " + text.Count(s.Total)
 	case s.Total == 0:
 		t = "none"
+	case l.spec.heading != nil:
+		t = l.spec.heading(f.Now)
 	default:
 		t = l.counts
 	}

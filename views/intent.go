@@ -13,7 +13,7 @@ import (
 // rowKeys are the keys that act on the object under the cursor.
 var rowKeys = []keymap.ID{
 	keymap.OpenRow, keymap.NodePods, keymap.PodNode, keymap.ShowDetails, keymap.CopyName, keymap.Mark, keymap.MarkRange,
-	keymap.WorkloadPods,
+	keymap.WorkloadPods, keymap.CertNode, keymap.CSRNode, keymap.RenewCert, keymap.ApproveCSR, keymap.DenyCSR,
 	keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode, keymap.DeleteNode, keymap.OutOfService, keymap.InService,
 	keymap.DeletePod, keymap.ForceDelete, keymap.RemoveFinalizers, keymap.PodScale,
 	keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims,
@@ -26,6 +26,7 @@ var onMarks = []keymap.ID{
 	keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode, keymap.DeleteNode, keymap.OutOfService, keymap.InService,
 	keymap.DeletePod, keymap.ForceDelete, keymap.RemoveFinalizers, keymap.PodScale,
 	keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims,
+	keymap.ApproveCSR, keymap.DenyCSR,
 }
 
 // steps are the keys that only move the cursor.

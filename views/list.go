@@ -32,6 +32,8 @@ type spec[R kube.Row] struct {
 	byName    func(a, b R) int // by name: breaks every tie
 	severity  func(R, kube.Moment) kube.Severity
 	counts    func(*kube.Snapshot[R]) string      // reads all rows: once per snapshot
+	heading   func(now time.Time) string          // said of all rows in place of counts where it changes with the clock; may be nil
+	unknown   func(R) bool                        // nobody knows how the row is; nil where that is always known
 	pinned    func(Pin) func(R, kube.Moment) bool // nil where nothing pins the pane
 	state     func(R, kube.Moment) string         // cheap: the palette asks it of thousands
 	diagnosis func(R, kube.Moment) []string
@@ -67,6 +69,7 @@ type list[R kube.Row] struct {
 
 func newList[R kube.Row](feed Feed[R], s spec[R]) *list[R] {
 	l := &list[R]{spec: s, feed: feed, table: table.New(s.columns, s.severity)}
+	l.table.SetUnknown(s.unknown)
 	l.ask(question{})
 	l.load()
 	return l

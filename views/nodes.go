@@ -43,6 +43,10 @@ func whyNotNode(n *kube.Node, id keymap.ID) string {
 		return n.Name + " is cordoned already"
 	case id == keymap.UncordonNode && !n.Unschedulable:
 		return n.Name + " is not cordoned"
+	case id == keymap.OutOfService && n.State().OutOfService:
+		return n.Name + " is tainted out-of-service already"
+	case id == keymap.InService && !n.State().OutOfService:
+		return n.Name + " is not tainted out-of-service"
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 
 	"ktriage/keymap"
 	"ktriage/kube"
+	"ktriage/kube/action"
 	"ktriage/themes"
 )
 
@@ -75,6 +76,7 @@ type Strip struct {
 	Name     string
 	State    string // "NotReady(Unknown) since 17:13:52"
 	Severity kube.Severity
+	Unknown  bool // nobody knows how it is: the severity says only that somebody should
 	Lines    []string
 }
 
@@ -87,8 +89,12 @@ type Object struct {
 // Details are what is known of one object.
 type Details struct {
 	Title string // "pod shop/cart-2"
+	Note  string // on the right of the title: "handshake 2m ago"
 	Copy  string // what goes to the clipboard
 	Facts []Fact
+	Spent int // percent of the object's time that are over, drawn as a bar beside the first fact; 0 for no bar
+	// Sections are tables and sentences below the facts, in the shape of those of a plan.
+	Sections []action.Section
 }
 
 // Fact is one line of the details sheet.

@@ -12,11 +12,14 @@ import (
 	"ktriage/internal/xdg"
 	"ktriage/kube"
 	"ktriage/kube/action"
+	"ktriage/kube/certs"
 	"ktriage/kube/cordon"
+	"ktriage/kube/csr"
 	"ktriage/kube/deadnode"
 	"ktriage/kube/drain"
 	"ktriage/kube/evict"
 	"ktriage/kube/remove"
+	"ktriage/kube/renew"
 	"ktriage/kube/rollout"
 	"ktriage/kube/scale"
 )
@@ -24,8 +27,8 @@ import (
 // protectedEnv names contexts in which everything is harder to confirm, beside those of --protected.
 const protectedEnv = "KTRIAGE_PROTECTED"
 
-// kinds are all actions that there are.
-func kinds() []action.Kind {
+// kinds are all actions that there are. Certificates are renewed that the inventory has found.
+func kinds(i *certs.Inventory) []action.Kind {
 	return []action.Kind{
 		cordon.New(true), cordon.New(false),
 		drain.New(func(p *drain.Plan) action.Work { return evict.New(p, cordon.Set, drain.Read) }),
@@ -33,6 +36,7 @@ func kinds() []action.Kind {
 		remove.NewDelete(), remove.NewForce(), remove.NewFinalizers(),
 		scale.New(), scale.NewRetain(),
 		rollout.NewRestart(), rollout.NewRollBack(), rollout.NewPause(true), rollout.NewPause(false),
+		csr.New(true), csr.New(false), renew.New(i),
 	}
 }
 
@@ -41,7 +45,7 @@ const closeLimit = 2 * time.Second
 
 // runner makes the engine of actions, with the audit log that it needs. Without that log it still makes plans, and says
 // why none of them can be confirmed. The function ends what runs.
-func (p *program) runner(ctx context.Context, o *options, c *kube.Cluster, log *logs.Log) (*action.Runner, func()) {
+func (p *program) runner(ctx context.Context, o *options, c *kube.Cluster, i *certs.Inventory, log *logs.Log) (*action.Runner, func()) {
 	s := action.Settings{
 		ReadOnly: o.readOnly, Protected: o.guards(c.Context(), p.getenv), Log: log.Logger,
 	}
@@ -50,7 +54,7 @@ func (p *program) runner(ctx context.Context, o *options, c *kube.Cluster, log *
 		s.AuditFailed = err
 		log.Warn("no audit log", "err", err)
 	}
-	r := action.New(ctx, c, kinds(), book, s)
+	r := action.New(ctx, c, kinds(i), book, s)
 	return r, func() {
 		if !r.Close(closeLimit) {
 			log.Error("a run did not end in time; the next start will find it")

@@ -142,6 +142,7 @@ func usage(next, format string, args ...any) error {
 func (p *program) report(err error) int {
 	var (
 		ours     *complaint
+		state    certsState
 		bug      *safe.Panic
 		signal   *term.Signal
 		unusable *term.Unusable
@@ -159,6 +160,8 @@ func (p *program) report(err error) int {
 		return signal.Code
 	case errors.Is(err, syscall.EIO) && p.terminal.Load() != nil:
 		return exitHupUp
+	case errors.As(err, &state):
+		return int(state)
 	case errors.As(err, &ours):
 		return p.say(ours.sentence, ours.next, ours.code)
 	case errors.As(err, &unusable):

@@ -139,7 +139,7 @@ func (p *program) drain(cmd *cobra.Command, o *options, f *drainFlags, names []s
 	if err != nil {
 		return err
 	}
-	runner := action.New(ctx, cluster, kinds(), nil, action.Settings{Protected: o.guards(cluster.Context(), p.getenv)})
+	runner := action.New(ctx, cluster, []action.Kind{kind}, nil, action.Settings{Protected: o.guards(cluster.Context(), p.getenv)})
 	sheet.Tier = runner.Tier(sheet)
 	for i := range sheet.Kubectl {
 		sheet.Kubectl[i] = runner.As(sheet.Kubectl[i])

@@ -25,6 +25,7 @@ type options struct {
 	color         choice
 	ascii         bool
 	logLevel      choice
+	certs         lookout
 	groups        []flagGroup
 }
 
@@ -77,6 +78,7 @@ func newOptions(root *cobra.Command) *options {
 	o.groups = []flagGroup{
 		{"What to look at", o.lookFlags()},
 		{"The screen", o.screenFlags()},
+		{"Certificates", o.certs.flags()},
 		{"Connection and credentials, as for kubectl", o.kubeFlags()},
 	}
 	for _, g := range o.groups {

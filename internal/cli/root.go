@@ -44,16 +44,25 @@ first.`,
 	}
 	o := newOptions(root)
 	root.Args = unknownCommand
-	root.RunE = func(cmd *cobra.Command, _ []string) error { return p.screen(cmd, o, "") }
+	pane := root.Flags().String("pane", "", "`name` of the pane to start on: "+strings.Join(ui.Panes(), ", "))
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := checkPane(*pane); err != nil {
+			return err
+		}
+		return p.screen(cmd, o, *pane)
+	}
 	root.AddGroup(&cobra.Group{ID: groupPanes, Title: "Panes"}, &cobra.Group{ID: groupCommands, Title: "Commands"})
 	for _, pane := range ui.Panes() {
+		if pane == certsName {
+			continue // the word prints, for scripts and monitors; --pane opens this one
+		}
 		root.AddCommand(&cobra.Command{
 			Use: pane, Aliases: aliases[pane], GroupID: groupPanes, Args: noArgs,
 			Short: "Start on " + pane, DisableFlagsInUseLine: true,
 			RunE: func(cmd *cobra.Command, _ []string) error { return p.screen(cmd, o, pane) },
 		})
 	}
-	root.AddCommand(p.snapshotCommand(o), p.drainCommand(o), keysCommand(), versionCommand())
+	root.AddCommand(p.snapshotCommand(o), p.drainCommand(o), p.certsCommand(o), keysCommand(), versionCommand())
 	root.SetCompletionCommandGroupID(groupCommands)
 	root.SetHelpCommand(helpCommand())
 	nameCompletion(root, args)
@@ -68,6 +77,14 @@ first.`,
 		panic(err) // a flag of that name is not there: a bug that every test finds
 	}
 	return root
+}
+
+// checkPane refuses a pane that is not there.
+func checkPane(name string) error {
+	if name == "" || slices.Contains(ui.Panes(), name) {
+		return nil
+	}
+	return usage("Use one of "+strings.Join(ui.Panes(), ", ")+".", "There is no pane %q.", name)
 }
 
 func keysCommand() *cobra.Command {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -22,12 +23,19 @@ func (p *program) screen(cmd *cobra.Command, o *options, pane string) (err error
 	if err := o.checkPatterns(p.getenv); err != nil {
 		return err
 	}
+	if err := o.certs.check(); err != nil {
+		return err
+	}
 	terminal, err := term.Open(p.in, p.out, p.getenv)
 	if err != nil {
 		return err
 	}
 	log := p.openLog(o)
 	cluster, err := p.connect(o, log)
+	if err != nil {
+		return err
+	}
+	inventory, err := o.inventory(cluster, log, false)
 	if err != nil {
 		return err
 	}
@@ -49,7 +57,10 @@ func (p *program) screen(cmd *cobra.Command, o *options, pane string) (err error
 		}
 		err = errors.Join(err, terminal.Release())
 	}()
-	runner, end := p.runner(ctx, o, cluster, log)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	inventory.Start(ctx)
+	runner, end := p.runner(ctx, o, cluster, inventory, log)
 	err = p.show(ctx, ui.Deps{
 		Cluster: cluster, Runner: runner, Log: log.Logger, Pane: pane, Keys: keymap.Default(),
 		Theme: o.chosenTheme(), Background: o.background.value,
@@ -78,8 +89,17 @@ func (p *program) openLog(o *options) *logs.Log {
 	return log
 }
 
-// connect reads the kubeconfig and makes the clients. It does not touch the network.
+// connect reads the kubeconfig and makes the clients, unless our certificate has expired. It does not touch the network.
 func (p *program) connect(o *options, log *logs.Log) (*kube.Cluster, error) {
+	cluster, err := p.clients(o, log)
+	if err != nil {
+		return nil, err
+	}
+	return cluster, kube.CheckCredentials(cluster.Config(), p.now())
+}
+
+// clients reads the kubeconfig and makes the clients. It does not touch the network.
+func (p *program) clients(o *options, log *logs.Log) (*kube.Cluster, error) {
 	if _, err := timeout(*o.kube.Timeout); err != nil {
 		return nil, err
 	}
@@ -94,5 +114,5 @@ func (p *program) connect(o *options, log *logs.Log) (*kube.Cluster, error) {
 		e := kube.Explain(err)
 		return nil, &complaint{sentence: e.Sentence, next: e.Next, code: max(e.Code, kube.ExitConfig)}
 	}
-	return cluster, kube.CheckCredentials(cluster.Config(), p.now())
+	return cluster, nil
 }

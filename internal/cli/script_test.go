@@ -2,7 +2,14 @@ package cli
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"os"
 	"os/exec"
 	"strconv"
@@ -10,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
 
 	"ktriage/internal/safe"
 	"ktriage/ui"
@@ -64,7 +73,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TERM", "xterm-256color")
 			return os.Mkdir(e.WorkDir+"/home", 0o700)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "kubeconfig": kubeconfig},
 	})
 }
 
@@ -82,4 +91,31 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if code != want {
 		ts.Fatalf("%v: exit code %d, want %d", args[1:], code, want)
 	}
+}
+
+// kubeconfig is the script command "kubeconfig FILE DAYS": it makes one with the client certificate of alice, which ends in so
+// many days, and a server that refuses connections.
+func kubeconfig(ts *testscript.TestScript, _ bool, args []string) {
+	days, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	end := time.Now().Add(time.Duration(days) * 24 * time.Hour)
+	own := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "alice", Organization: []string{"ops"}},
+		NotBefore: end.AddDate(-1, 0, 0), NotAfter: end, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, own, own, &key.PublicKey, key)
+	ts.Check(err)
+	secret, err := x509.MarshalECPrivateKey(key)
+	ts.Check(err)
+	config := api.NewConfig()
+	config.CurrentContext = "prod"
+	config.Clusters["tokyo"] = &api.Cluster{Server: "https://127.0.0.1:1"}
+	config.Contexts["prod"] = &api.Context{Cluster: "tokyo", AuthInfo: "alice"}
+	config.AuthInfos["alice"] = &api.AuthInfo{
+		ClientCertificateData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		ClientKeyData:         pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: secret}),
+	}
+	ts.Check(clientcmd.WriteToFile(*config, ts.MkAbs(args[0])))
 }

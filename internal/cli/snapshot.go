@@ -49,6 +49,9 @@ func snapshotArgs(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return usage("Use one of "+panes+", such as ktriage snapshot "+snapshot.Panes()[0]+".", "ktriage snapshot needs the name of a pane.")
 	}
+	if args[0] == certsName {
+		return usage("Use ktriage certs, which prints them.", "ktriage snapshot does not print certificates.")
+	}
 	if paneName(args[0]) == "" {
 		return usage("Use one of "+panes+".", "There is no pane %q.", args[0])
 	}

@@ -108,7 +108,7 @@ func TestKilledProgramsDrainIsResumedAtTheNextStart(t *testing.T) {
 
 	s = stages.sitDown(t, home, 120, 40)
 	s.Shows("● live")
-	s.Press("4")
+	s.Press("5")
 	s.Shows("cut off")
 	s.Shows("done")
 	if strings.Contains(s.Screen(), "a drain was cut off") {

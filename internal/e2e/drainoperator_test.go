@@ -22,15 +22,19 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"ktriage/internal/audit"
 	"ktriage/kube"
 	"ktriage/kube/action"
+	"ktriage/kube/certs"
 	"ktriage/kube/cordon"
+	"ktriage/kube/csr"
 	"ktriage/kube/deadnode"
 	"ktriage/kube/drain"
 	"ktriage/kube/evict"
 	"ktriage/kube/remove"
+	"ktriage/kube/renew"
 	"ktriage/kube/rollout"
 	"ktriage/kube/scale"
 )
@@ -44,6 +48,8 @@ type operator struct {
 	log     *audit.Log
 	agent   string // the user agent of all requests, and nobody else's
 	planned *drain.Plan
+	raw     clientcmdapi.Config
+	certs   *certs.Inventory // what renewals act on; a test that needs it has it read
 }
 
 // operate connects as the program does, and waits until everything has been read.
@@ -56,6 +62,9 @@ func (c *cluster) operate(t *testing.T, kubeconfig string) *operator {
 	if o.kube, err = kube.Connect(kube.Options{Flags: flags, AllNamespaces: true, UserAgent: o.agent}); err != nil {
 		t.Fatal(err)
 	}
+	if o.raw, err = flags.ToRawKubeConfigLoader().RawConfig(); err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context())) // Close needs the cluster until the test has ended
 	o.kube.Start(ctx, kube.Nodes|kube.Pods|kube.Metrics)
 	if o.log, err = audit.Open(t.TempDir(), "e2e", "e2e"); err != nil {
@@ -66,6 +75,7 @@ func (c *cluster) operate(t *testing.T, kubeconfig string) *operator {
 		remove.NewDelete(), remove.NewForce(), remove.NewFinalizers(),
 		scale.New(), scale.NewRetain(),
 		deadnode.NewDelete(), deadnode.NewTaint(true), deadnode.NewTaint(false),
+		csr.New(true), csr.New(false), renew.New(renewable{o}),
 		rollout.NewRestart(), rollout.NewRollBack(), rollout.NewPause(true), rollout.NewPause(false),
 		drain.New(func(p *drain.Plan) action.Work {
 			o.planned = p
@@ -83,6 +93,15 @@ func (c *cluster) operate(t *testing.T, kubeconfig string) *operator {
 	})
 	await(t, "the first reading of nodes and pods", 20*time.Second, func() bool { return o.kube.Moment().Complete })
 	return o
+}
+
+// renewable is what an operator can renew: the inventory that his test has made, which there may not be when he begins.
+type renewable struct{ *operator }
+
+func (r renewable) Find(uid string) (*kube.Cert, bool) { return r.certs.Find(uid) }
+
+func (r renewable) Look(ctx context.Context, c *kube.Cert, p kube.CertPlace) (*kube.X509, error) {
+	return r.certs.Look(ctx, c, p)
 }
 
 // await waits until a condition holds.

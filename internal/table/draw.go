@@ -15,16 +15,22 @@ type drawn struct {
 	width int
 }
 
-// signs are the marks of the severities, as everywhere on the screen.
-var signs = [...]struct {
+// sign is a mark and its colour.
+type sign struct {
 	glyph themes.Glyph
 	token themes.Token
-}{
+}
+
+// signs are the marks of the severities, as everywhere on the screen.
+var signs = [...]sign{
 	kube.OK:      {themes.GlyphOK, themes.OK},
 	kube.Notice:  {themes.GlyphNotice, themes.Text},
 	kube.Warning: {themes.GlyphWarn, themes.Warn},
 	kube.Bad:     {themes.GlyphBad, themes.Bad},
 }
+
+// unknownSign is the mark of what nobody knows.
+var unknownSign = sign{themes.GlyphUnknown, themes.Muted}
 
 // Draw writes h lines of exactly w cells with a newline between them: the header and as many rows as fit. Ages are
 // drawn as of now. Lines leave no colour open behind them. Range and More tell what this Draw showed: a title that
@@ -78,7 +84,7 @@ func (m *Model[R]) read(beside kube.Moment) (grew bool) {
 		row, line := m.snap.Row(i), m.drawn[(i-first)*len(m.columns):]
 		for _, s := range m.shown {
 			cell := m.columns[s.column].Cell(row, beside)
-			width := text.Width(cell.Text)
+			width := cell.width()
 			line[s.column] = drawn{cell, width}
 			if width > m.seen[s.column] {
 				m.seen[s.column] = width
@@ -114,7 +120,7 @@ func (m *Model[R]) arrow() themes.Glyph {
 func (m *Model[R]) row(pen *pen, i int, beside kube.Moment, focused bool) {
 	row := m.snap.Row(i)
 	switch {
-	case i != m.at:
+	case i != m.at || m.still:
 		pen.space(1)
 	case focused:
 		pen.ground = themes.CursorBg
@@ -124,6 +130,9 @@ func (m *Model[R]) row(pen *pen, i int, beside kube.Moment, focused bool) {
 		pen.glyph(themes.Muted, themes.GlyphBlur)
 	}
 	sign := signs[m.severity(row, beside)]
+	if m.unknown != nil && m.unknown(row) {
+		sign = unknownSign
+	}
 	pen.glyph(sign.token, sign.glyph)
 	if _, marked := m.marks[row.Ref().UID]; marked {
 		pen.glyph(themes.Focus, themes.GlyphMarked)
@@ -153,6 +162,10 @@ type pen struct {
 // cell writes a cell into its column, cut if it is wider: in the middle or at its end. Of a number or a time nothing
 // is written then but the ellipsis: a part of it would be another number.
 func (n *pen) cell(c drawn, width int, right, middle bool) {
+	if c.Axis.On {
+		n.axis(c.Axis, width)
+		return
+	}
 	if c.width > width {
 		ellipsis := n.p.Glyph(themes.GlyphEllipsis)
 		switch {
@@ -172,6 +185,24 @@ func (n *pen) cell(c drawn, width int, right, middle bool) {
 	}
 	n.write(c.Token, c.Text, c.width)
 	n.space(width - c.width)
+}
+
+// axis writes a line and the mark at its end.
+func (n *pen) axis(a Axis, width int) {
+	cells := min(a.Cells, width-1, n.left-1)
+	if cells < 0 {
+		n.space(width)
+		return
+	}
+	if cells > 0 {
+		n.colour(themes.Border)
+		for range cells {
+			n.b.WriteString(n.p.Glyph(themes.GlyphRule))
+		}
+		n.left -= cells
+	}
+	n.glyph(a.Token, a.Mark)
+	n.space(width - cells - 1)
 }
 
 func (n *pen) glyph(t themes.Token, g themes.Glyph) { n.write(t, n.p.Glyph(g), 1) }

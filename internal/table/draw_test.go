@@ -283,7 +283,7 @@ func TestCursorRowKeepsItsGroundToTheEndOfTheLine(t *testing.T) {
 func TestSpacesDoNotTakeTheColourOfAFill(t *testing.T) {
 	p := painter()
 	var b strings.Builder
-	held := func(*pod, kube.Moment) Cell { return Cell{"held", themes.Caution} }
+	held := func(*pod, kube.Moment) Cell { return Cell{Text: "held", Token: themes.Caution} }
 	m := New([]Column[*pod]{{Title: "A", Min: 8, Cell: held}}, severityOf)
 	m.SetSnapshot(snapshot("a", "b"))
 	m.Draw(&b, 20, 3, time.Time{}, true, p)
@@ -332,7 +332,7 @@ func thousands(n int) *Model[*pod] {
 	}
 	m := New(append(podColumns(),
 		Column[*pod]{Title: "CPU", Drop: 5, Right: true, Cell: func(p *pod, _ kube.Moment) Cell {
-			return Cell{p.restarts + "m", themes.Warn}
+			return Cell{Text: p.restarts + "m", Token: themes.Warn}
 		}},
 		Column[*pod]{Title: "MEM", Drop: 5, Right: true, Cell: field(func(p *pod) string { return p.restarts + "Mi" })},
 	), severityOf)

@@ -7,6 +7,7 @@ package table
 import (
 	"time"
 
+	"ktriage/internal/text"
 	"ktriage/kube"
 	"ktriage/themes"
 )
@@ -15,6 +16,24 @@ import (
 type Cell struct {
 	Text  string
 	Token themes.Token
+	Axis  Axis // in place of Text, unless it is the zero Axis
+}
+
+// Axis is a place on an axis: a line, and a mark at its end. It is drawn without making a string of it, in the glyphs of
+// the terminal, and is never cut: its column is as wide as the longest.
+type Axis struct {
+	Cells int // of the line, before the mark
+	Mark  themes.Glyph
+	Token themes.Token // of the mark; the line has that of rules
+	On    bool
+}
+
+// width is what a cell takes.
+func (c Cell) width() int {
+	if c.Axis.On {
+		return c.Axis.Cells + 1
+	}
+	return text.Width(c.Text)
 }
 
 // Column says how one column is made and how it gives way. Its width is that of the widest cell that has come into
@@ -38,6 +57,8 @@ type Column[R kube.Row] struct {
 type Model[R kube.Row] struct {
 	columns  []Column[R]
 	severity func(R, kube.Moment) kube.Severity
+	unknown  func(R) bool // nil where the state of every row is known
+	still    bool         // no cursor is drawn
 	snap     *kube.Snapshot[R]
 
 	held   bool      // the user has chosen the object under the cursor
@@ -68,6 +89,12 @@ func New[R kube.Row](columns []Column[R], severity func(R, kube.Moment) kube.Sev
 		marks: map[string]kube.Ref{}, seen: make([]int, len(columns)),
 	}
 }
+
+// SetUnknown says which rows are those of which nobody knows how they are: their sign is a question mark.
+func (m *Model[R]) SetUnknown(f func(R) bool) { m.unknown = f }
+
+// HideCursor draws no cursor: for a list that is only looked at.
+func (m *Model[R]) HideCursor() { m.still = true }
 
 // SetSnapshot shows another version of the list. The cursor stays on its object, and the object on its line of the
 // screen as far as the list is long enough. If the object is no longer there, the cursor goes to the row that stood

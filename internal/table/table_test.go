@@ -37,7 +37,7 @@ func podColumns() []Column[*pod] {
 		})},
 		{ID: "ready", Title: "READY", Drop: 1, Right: true, Cell: field(func(p *pod) string { return p.ready })},
 		{ID: "status", Title: "STATUS", Min: 8, Max: 16, Cell: func(p *pod, _ kube.Moment) Cell {
-			return Cell{p.status, signs[p.severity].token}
+			return Cell{Text: p.status, Token: signs[p.severity].token}
 		}},
 		{ID: "restarts", Title: "RESTARTS", Drop: 3, Right: true, Cell: field(func(p *pod) string { return p.restarts })},
 		{ID: "age", Title: "AGE", Min: 5, Drop: 4, Right: true, Cell: field(func(p *pod) string { return p.age })},
