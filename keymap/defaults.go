@@ -265,6 +265,7 @@ func sorting() []Binding {
 		by(Workloads, "age", "age", "O a", "A"),
 		by(Workloads, "health", "health", "O h"),
 
+		by(Certs, "urgency", "urgency", "O u"),
 		by(Certs, "left", "time left", "O l"),
 		by(Certs, "danger", "danger", "O h"),
 		by(Certs, "name", "name", "O n"),

@@ -236,7 +236,7 @@ func TestTenThousandCertificatesAreScrolledThrough(t *testing.T) {
 		s.Wait(toastTime)
 		s.Golden(s.t, "certs-10000-"+size)
 		s.Press("G")
-		s.sees("app-09999", "-10,000 of 10,000")
+		s.sees("app-08759", "-10,000 of 10,000") // of what is valid already, it ends last
 		s.Press("/")
 		s.Type("app-07777")
 		s.Press("enter")

@@ -3,7 +3,6 @@ package views
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -224,6 +223,7 @@ func certsByName(a, b *kube.Cert) int {
 
 func certOrders() []order[*kube.Cert] {
 	return []order[*kube.Cert]{
+		{id: "urgency", title: "urgency", key: func(c *kube.Cert, rank uint8, _ kube.Moment) uint64 { return urgent(c, rank) }},
 		{id: "left", title: "soonest first", key: func(c *kube.Cert, _ uint8, _ kube.Moment) uint64 { return soonest(c) }},
 		{id: "danger", title: "danger", key: byRank[*kube.Cert]},
 		{id: "name", title: "name", column: "name", compare: certsByName},
@@ -247,8 +247,18 @@ func soonest(c *kube.Cert) uint64 {
 	case end.IsZero():
 		return 1
 	default:
-		return math.MaxInt64 - uint64(max(0, end.Unix()))
+		return soonestBit - uint64(min(max(0, end.Unix()), soonestBit-2))
 	}
+}
+
+// soonestBit is above every key of soonest but that of what ended before there were certificates.
+const soonestBit = 1 << 60
+
+// urgent is a key that puts first what is critical, then what is a warning, then the rest; of each the soonest. What is only to be
+// known, such as an expired root beside its successor, has no place before what matters.
+func urgent(c *kube.Cert, rank uint8) uint64 {
+	severity := kube.Severity(rank >> 4)
+	return uint64(max(severity, kube.Notice)-kube.Notice)<<61 | soonest(c)
 }
 
 // survey looks at all certificates, once for each version of them.

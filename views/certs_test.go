@@ -84,18 +84,20 @@ func TestCertificatesStandByTheTimeThatIsLeft(t *testing.T) {
 		cert("web", "secret shop/web", 9*day, nil),
 		cert("apiserver", "cp-2:6443", 6*day, class(kube.ByHand, kube.BreaksCluster)),
 		cert("old", "secret shop/old", -3*day, nil),
+		cert("former", "configmap", -50*day, func(c *kube.Cert) { c.Places[0].Outlived = true }),
 	})
-	equal(t, d.rows.shown(), "old apiserver web ca token etcd-ca")
+	equal(t, d.rows.shown(), "old apiserver web former ca token etcd-ca")
 	for _, c := range []struct {
 		sort keymap.ID
 		want string
 	}{
-		{"certs.sort.danger", "apiserver old web etcd-ca ca token"},
-		{"certs.sort.name", "apiserver ca etcd-ca old token web"},
-		{"certs.sort.kind", "apiserver old web ca token etcd-ca"},
-		{"certs.sort.where", "apiserver ca etcd-ca token old web"},
-		{"certs.sort.checked", "apiserver ca old token web etcd-ca"},
-		{"certs.sort.left", "old apiserver web ca token etcd-ca"},
+		{"certs.sort.danger", "apiserver old web etcd-ca former ca token"},
+		{"certs.sort.name", "apiserver ca etcd-ca former old token web"},
+		{"certs.sort.kind", "apiserver former old web ca token etcd-ca"},
+		{"certs.sort.where", "former apiserver ca etcd-ca token old web"},
+		{"certs.sort.checked", "apiserver ca former old token web etcd-ca"},
+		{"certs.sort.left", "former old apiserver web ca token etcd-ca"},
+		{"certs.sort.urgency", "old apiserver web former ca token etcd-ca"},
 	} {
 		press(d, c.sort)
 		d.publish()
