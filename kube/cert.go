@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -106,6 +107,7 @@ type CertPlace struct {
 	Ours       bool // it is the one by which we are let in
 	Unverified bool // nobody can verify it, so that nothing that works now breaks when it expires
 	Outlived   bool // another anchor of the same bundle is valid longer, so that nothing breaks when this one expires
+	Elsewhere  bool // it is of another cluster, or of somebody else than we are here: nothing of this cluster breaks when it expires
 
 	Checked time.Time // when it was last read
 	Failed  string    // why the last attempt has not succeeded; Checked is then that of the last that has
@@ -164,6 +166,17 @@ func (c *Cert) Ref() Ref {
 // Place is the most dangerous place of the row.
 func (c *Cert) Place() CertPlace { return c.Places[0] }
 
+// Hidden reports whether nobody could look at the place of the row. What is read from the API as an object has been looked at,
+// even if no date is found in it: a Secret whose tls.crt is empty, a request that was denied.
+func (c *Cert) Hidden() bool {
+	switch c.Places[0].Source {
+	case FromSecret, FromConfigMap, FromObject, FromCSR, FromToken:
+		return false
+	case FromKubeconfig, FromHandshake, FromFile, FromMetric, FromNowhere:
+	}
+	return c.Unseen != ""
+}
+
 // Ends is when the row stops to work: its own end, or that of the first intermediate that goes before it.
 func (c *Cert) Ends() time.Time {
 	to := c.To
@@ -194,10 +207,8 @@ func (c *Cert) Matches(word string, m Moment) bool {
 		return true
 	}
 	for _, names := range [...][]string{c.X509.DNS, c.X509.IPs, c.X509.Other} {
-		for _, n := range names {
-			if has(n) {
-				return true
-			}
+		if slices.ContainsFunc(names, has) {
+			return true
 		}
 	}
 	return false

@@ -46,6 +46,9 @@ func TestEachClassTurnsAtItsThresholds(t *testing.T) {
 		"a CA":                        {cert: certOf(OfAuthority, 10*year), turns: []turn{{0, OK}, {10*year - 180*day, Warning}, {10*year - 30*day, Bad}}},
 		"a CA, less asked than usual": {cert: certOf(OfAuthority, 10*year), limits: CertLimits{10 * day, day}, turns: []turn{{0, OK}, {10*year - 180*day, Warning}, {10*year - 30*day, Bad}}},
 		"a CA, more asked than usual": {cert: certOf(OfAuthority, 10*year), limits: CertLimits{year, 60 * day}, turns: []turn{{0, OK}, {9 * year, Warning}, {10*year - 60*day, Bad}}},
+		"by hand, for a week":         {cert: certOf(ByHand, 7*day), turns: []turn{{0, OK}, {151*time.Hour + 12*time.Minute, Warning}, {159*time.Hour + 36*time.Minute, Bad}}},
+		"by hand, for 60 days":        {cert: certOf(ByHand, 60*day), turns: []turn{{0, OK}, {30 * day, Warning}, {53 * day, Bad}}},
+		"a CA, for a month":           {cert: certOf(OfAuthority, 30*day), turns: []turn{{0, OK}, {27 * day, Warning}, {28*day + 12*time.Hour, Bad}}},
 		"rotated by the kubelet":      {cert: certOf(KubeletRotated, 100*day), turns: []turn{{0, OK}, {90 * day, Warning}, {95 * day, Bad}, {100 * day, Bad}}},
 		"of cert-manager": {
 			cert:  with(certOf(CertManaged, 90*day), issued(60*day, well)),
@@ -65,10 +68,15 @@ func TestEachClassTurnsAtItsThresholds(t *testing.T) {
 		"short-lived, and ours":      {cert: with(certOf(ShortLived, day), ours), turns: []turn{{0, OK}, {day - 10*time.Minute, Warning}, {day, Bad}}},
 		"a bootstrap token":          {cert: certOf(BootstrapToken, 3*day), turns: []turn{{0, Warning}, {2 * day, OK}, {3 * day, Notice}}},
 		"a bootstrap token for ever": {cert: certOf(BootstrapToken, 0), turns: []turn{{0, Warning}, {100 * year, Warning}}},
+		"there, and that is enough": {
+			cert:  with(certOf(ShortLived, day), func(c *Cert) { c.Places[0].Use, c.Places[0].Severity = NoCert, Warning }),
+			turns: []turn{{0, Warning}, {2 * day, Warning}},
+		},
 		"without an end":             {cert: certOf(WithoutExpiry, 0), turns: []turn{{0, OK}, {100 * year, OK}}},
 		"by hand, the end not known": {cert: with(certOf(ByHand, 0), func(c *Cert) { c.Unseen = "timed out" }), turns: []turn{{0, Notice}, {100 * year, Notice}}},
 		"outlived in its bundle":     {cert: with(certOf(OfAuthority, year), func(c *Cert) { c.Places[0].Outlived = true }), turns: []turn{{0, OK}, {185 * day, Notice}, {2 * year, Notice}}},
 		"verified by nobody":         {cert: with(certOf(ByHand, year), func(c *Cert) { c.Places[0].Unverified = true }), turns: []turn{{0, OK}, {335 * day, Notice}, {2 * year, Notice}}},
+		"of another context":         {cert: with(certOf(ByHand, year), func(c *Cert) { c.Places[0].Elsewhere = true }), turns: []turn{{0, OK}, {335 * day, Warning}, {2 * year, Warning}}},
 		"not yet valid":              {cert: certOf(ByHand, year), turns: []turn{{-year, Bad}, {0, OK}}},
 		"an intermediate that ends first": {
 			cert:  with(certOf(ByHand, year), func(c *Cert) { c.Chain = []*X509{{To: certFrom.Add(100 * day)}, {To: certFrom, SelfSigned: true}} }),
@@ -148,7 +156,7 @@ func TestTimeLeftInWords(t *testing.T) {
 
 func TestBadnessRanksSeverityThenWhatBreaks(t *testing.T) {
 	cert := func(left time.Duration, danger Danger) *Cert {
-		return &Cert{From: certFrom.Add(-day), To: certFrom.Add(left), Places: []CertPlace{{Class: ByHand, Danger: danger}}}
+		return &Cert{From: certFrom.Add(-365 * day), To: certFrom.Add(left), Places: []CertPlace{{Class: ByHand, Danger: danger}}}
 	}
 	order := []*Cert{ // the best first
 		cert(90*day, BreaksNothing), cert(90*day, BreaksCluster), cert(20*day, BreaksApp), cert(20*day, BlocksWrites),

@@ -22,6 +22,9 @@ const (
 	// rotationWarn and rotationCritical are shares of the life of what a kubelet rotates. It asks for the next one when 70 to
 	// 90 % are over (jitteryDuration in k8s.io/client-go/util/certificate/certificate_manager.go): below 10 % it has failed.
 	rotationWarn, rotationCritical = 0.10, 0.05
+	// handLife is the shortest life of what somebody renews by hand. What lives for less renews itself, whoever keeps it: the
+	// webhooks of Knative have CAs of a week, OpenShift has signers of a month. Its age is judged as that of what a kubelet rotates.
+	handLife = 60 * day
 	// renewalGrace is how late cert-manager may be, and renewalCritical the share of the time between renewal and end
 	// from which on nothing may go wrong any more.
 	renewalGrace, renewalCritical = time.Hour, 0.20
@@ -40,6 +43,10 @@ func (c *Cert) Severity(m Moment) Severity {
 	return worst
 }
 
+// SeverityAt judges the credential in one of its places, by the number of that: an expired root is critical where it stands alone,
+// and only a notice beside its successor.
+func (c *Cert) SeverityAt(place int, m Moment) Severity { return c.at(&c.Places[place], m) }
+
 // Badness ranks the credential: severity first, then what breaks. until is when that changes by the passing of time alone,
 // zero if never.
 func (c *Cert) Badness(m Moment) (rank uint8, until time.Time) {
@@ -57,8 +64,11 @@ func certSeverity(rank uint8) Severity { return Severity(rank >> 4) }
 // at judges the credential in one place.
 func (c *Cert) at(p *CertPlace, m Moment) Severity {
 	floor := p.Severity
-	if c.Unseen != "" {
+	switch {
+	case c.Unseen != "":
 		return max(Notice, floor)
+	case p.Use == NoCert: // its presence alone counts
+		return floor
 	}
 	now := m.Now
 	warn, critical := c.deadlines(p, m)
@@ -79,8 +89,11 @@ func (c *Cert) at(p *CertPlace, m Moment) Severity {
 	case !warn.IsZero() && !now.Before(warn):
 		sev = Warning
 	}
-	if p.Outlived || p.Unverified {
+	switch {
+	case p.Outlived, p.Unverified:
 		sev = min(sev, Notice)
+	case p.Elsewhere:
+		sev = min(sev, Warning)
 	}
 	return max(sev, floor)
 }
@@ -112,16 +125,18 @@ func (c *Cert) deadlines(p *CertPlace, m Moment) (warn, critical time.Time) {
 		limits = DefaultCertLimits()
 	}
 	life := c.To.Sub(c.From)
+	share := func(of float64) time.Time { return end.Add(-time.Duration(of * float64(life))) }
+	switch {
+	case p.Class == KubeletRotated && c.From.IsZero(): // its life is not known, as where only a metric tells of it
+		return end.Add(-limits.Critical), end
+	case p.Class == KubeletRotated, (p.Class == ByHand || p.Class == OfAuthority) && life < handLife:
+		return share(rotationWarn), share(rotationCritical)
+	}
 	switch p.Class {
 	case ByHand:
 		return end.Add(-limits.Warn), end.Add(-limits.Critical)
 	case OfAuthority:
 		return end.Add(-max(authorityWarn, limits.Warn)), end.Add(-max(authorityCritical, limits.Critical))
-	case KubeletRotated:
-		if c.From.IsZero() { // its life is not known, as where only a metric tells of it
-			return end.Add(-limits.Critical), end
-		}
-		return end.Add(-time.Duration(rotationWarn * float64(life))), end.Add(-time.Duration(rotationCritical * float64(life)))
 	case CertManaged:
 		at := c.From.Add(life / 3 * 2) // its default (RenewalTime in internal/pki of cert-manager)
 		if c.Issuance != nil && !c.Issuance.RenewAt.IsZero() {
@@ -133,7 +148,7 @@ func (c *Cert) deadlines(p *CertPlace, m Moment) (warn, critical time.Time) {
 			return end.Add(-oursWarn), end
 		}
 		return end, end
-	case BootstrapToken, WithoutExpiry: // judged otherwise, or never
+	case KubeletRotated, BootstrapToken, WithoutExpiry: // judged above, otherwise, or never
 	}
 	return
 }

@@ -41,8 +41,32 @@ func CheckConfig(flags *genericclioptions.ConfigFlags) error {
 	if err := checkPointers(raw, flags, context, found); err != nil {
 		return err
 	}
+	if err := checkFiles(raw, found); err != nil {
+		return &brokenConfig{err: err}
+	}
 	if _, err := loader.ClientConfig(); err != nil {
 		return &brokenConfig{err: err}
+	}
+	return nil
+}
+
+// checkFiles refuses what a context names as a file and is none: client-go would read a device until the memory is full, and
+// wait for ever for somebody to write into a pipe. What is not there, or may not be read, client-go says.
+func checkFiles(raw clientcmdapi.Config, at *clientcmdapi.Context) error {
+	if at == nil {
+		return nil
+	}
+	var files []string
+	if c := raw.Clusters[at.Cluster]; c != nil {
+		files = append(files, c.CertificateAuthority)
+	}
+	if u := raw.AuthInfos[at.AuthInfo]; u != nil {
+		files = append(files, u.ClientCertificate, u.ClientKey, u.TokenFile)
+	}
+	for _, name := range files {
+		if about, err := os.Stat(name); name != "" && err == nil && !about.Mode().IsRegular() {
+			return fmt.Errorf("%s, which it names, is not a file", name)
+		}
 	}
 	return nil
 }

@@ -61,6 +61,8 @@ func TestConfigurationTroubleIsExplained(t *testing.T) {
 	wrong := write("wrong", "apiVersion: v1\nkind: Config\nclusters: 5\n")
 	empty := write("empty", "")
 	unset := write("unset", "apiVersion: v1\nkind: Config\ncontexts:\n- {name: a, context: {cluster: c, user: u}}\n")
+	endless := write("endless", "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- {name: a, context: {cluster: c, user: u}}\n"+
+		"clusters:\n- {name: c, cluster: {server: https://10.0.0.1}}\nusers:\n- {name: u, user: {client-certificate: /dev/zero, client-key: /dev/zero}}\n")
 
 	for name, c := range map[string]struct {
 		file  string
@@ -74,6 +76,7 @@ func TestConfigurationTroubleIsExplained(t *testing.T) {
 		"directory":            {dir, nil, wanted{"cannot be read: is a directory", "", 2}},
 		"not YAML":             {broken, nil, wanted{"The kubeconfig " + broken + " is not valid YAML at line ", "Correct the file", 2}},
 		"YAML of another kind": {wrong, nil, wanted{"The kubeconfig " + wrong + " is not one: ", "Correct the file", 2}},
+		"device for a file":    {endless, nil, wanted{"The kubeconfig cannot be used: /dev/zero, which it names, is not a file", "", 2}},
 		"no current context":   {unset, nil, wanted{"has no current context", "Use --context with one of: a.", 2}},
 		"mistyped context": {
 			good, flag(func(f *genericclioptions.ConfigFlags) **string { return &f.Context }, "prod-toyko"),

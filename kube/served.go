@@ -52,7 +52,8 @@ func (c *Cluster) PluginCertificate() (*x509.Certificate, error) {
 // witness looks on from the innermost layer of our client, below those that add credentials. What it does for a request that
 // shows nothing new is one hash and two comparisons.
 type witness struct {
-	host  string // other hosts, to which an answer may have sent us, are none of it
+	scheme, host string // nothing is sent to any other
+
 	seed  maphash.Seed
 	asked atomic.Bool
 	leaf  atomic.Pointer[x509.Certificate]
@@ -67,7 +68,7 @@ func newWitness() *witness { return &witness{seed: maphash.MakeSeed()} }
 
 // watch has every client that is made of the configuration looked at.
 func (w *witness) watch(cfg *rest.Config) error {
-	w.host = hostOf(cfg)
+	w.scheme, w.host = hostOf(cfg)
 	outer := cfg.WrapTransport
 	cfg.WrapTransport = transport.Wrappers(func(rt http.RoundTripper) http.RoundTripper { return &watched{w, rt} }, outer)
 	if cfg.ExecProvider == nil {
@@ -81,13 +82,13 @@ func (w *witness) watch(cfg *rest.Config) error {
 	return nil
 }
 
-// hostOf gives host or host:port as requests have it, "" if the configuration is no good.
-func hostOf(cfg *rest.Config) string {
+// hostOf gives the scheme, and host or host:port, as requests have them; "" if the configuration is no good.
+func hostOf(cfg *rest.Config) (scheme, host string) {
 	u, _, err := rest.DefaultServerUrlFor(cfg)
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	return u.Host
+	return u.Scheme, u.Host
 }
 
 func (w *witness) now() Served {
@@ -125,15 +126,18 @@ type watched struct {
 // WrappedRoundTripper implements net.RoundTripperWrapper of k8s.io/apimachinery, by which client-go finds the transport below.
 func (w *watched) WrappedRoundTripper() http.RoundTripper { return w.base }
 
+// errElsewhere is why an answer is not followed to another host. An aggregated API, or a kubelet behind the API server's proxy, may
+// give such an answer too, and client-go adds our credentials to whatever it sends (CVE-2022-3172 was of that kind).
+var errElsewhere = errors.New("the answer leads to another host, to which our credentials are not sent")
+
 // RoundTrip implements http.RoundTripper.
 func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
-	ours := r.URL.Host == w.host
-	if ours {
-		w.sent(r.Header.Get("Authorization"))
+	if r.URL.Host != w.host || r.URL.Scheme != w.scheme {
+		return nil, errElsewhere
 	}
+	w.sent(r.Header.Get("Authorization"))
 	res, err := w.base.RoundTrip(r)
 	switch {
-	case !ours:
 	case err != nil:
 		w.shown(distrusted(err))
 	case res.TLS != nil:

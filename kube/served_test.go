@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,14 +60,14 @@ func pemOf(kind string, der []byte) []byte {
 
 // versionServer is an API server that knows its version and nothing else.
 func versionServer(t *testing.T, own tls.Certificate) *httptest.Server {
-	t.Helper()
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/elsewhere/") {
-			http.Redirect(w, r, "https://"+strings.TrimPrefix(r.URL.Path, "/elsewhere/"), http.StatusFound)
-			return
-		}
+	return serverOf(t, own, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, `{"major":"1","minor":"36","gitVersion":"v1.36.3"}`)
 	}))
+}
+
+func serverOf(t *testing.T, own tls.Certificate, answer http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(answer)
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -97,9 +99,9 @@ func connected(t *testing.T, s *httptest.Server, user clientcmdapi.AuthInfo, tru
 	return cluster
 }
 
-func version(t *testing.T, c *kube.Cluster, path string) error {
+func version(t *testing.T, c *kube.Cluster) error {
 	t.Helper()
-	return c.Client().CoreV1().RESTClient().Get().AbsPath(path).Do(t.Context()).Error()
+	return c.Client().CoreV1().RESTClient().Get().AbsPath("/version").Do(t.Context()).Error()
 }
 
 // jwt is a token with these claims, and a signature that nobody looks at.
@@ -120,7 +122,7 @@ func TestOurOwnConnectionShowsWhatTheServerServes(t *testing.T) {
 	if got := c.Served(); got.Asked || got.Chain != nil || got.Token != nil {
 		t.Errorf("before the first request there is %+v", got)
 	}
-	if err := version(t, c, "/version"); err != nil {
+	if err := version(t, c); err != nil {
 		t.Fatal(err)
 	}
 	got := c.Served()
@@ -138,7 +140,7 @@ func TestACertificateThatCannotBeVerifiedIsSeenAllTheSame(t *testing.T) {
 				trusted = selfSigned(t, "other", time.Now().Add(ends)).Leaf
 			}
 			c := connected(t, versionServer(t, own), clientcmdapi.AuthInfo{Token: "opaque"}, trusted)
-			err := version(t, c, "/version")
+			err := version(t, c)
 			if !kube.Untrusted(err) {
 				t.Fatalf("the error is %v", err)
 			}
@@ -153,9 +155,7 @@ func TestOfATokenNothingIsKeptButItsDates(t *testing.T) {
 	at := time.Now().Truncate(time.Second)
 	claims := func(more map[string]any) map[string]any {
 		all := map[string]any{"sub": "jane-the-subject", "iss": "https://issuer.example", "iat": at.Unix()}
-		for k, v := range more {
-			all[k] = v
-		}
+		maps.Copy(all, more)
 		return all
 	}
 	extended := map[string]any{
@@ -180,7 +180,7 @@ func TestOfATokenNothingIsKeptButItsDates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			own := selfSigned(t, "api", time.Now().Add(time.Hour))
 			cluster := connected(t, versionServer(t, own), clientcmdapi.AuthInfo{Token: c.token}, own.Leaf)
-			if err := version(t, cluster, "/version"); err != nil {
+			if err := version(t, cluster); err != nil {
 				t.Fatal(err)
 			}
 			got := cluster.Served().Token
@@ -217,7 +217,7 @@ func TestATokenThatIsReplacedIsSeenAtTheNextRequest(t *testing.T) {
 	for _, life := range []time.Duration{time.Hour, 2 * time.Hour} {
 		token := jwt(t, map[string]any{"exp": at.Add(life).Unix()})
 		give(`{"token":"` + token + `","expirationTimestamp":"2020-01-01T00:00:00Z"}`) // so that it is asked again each time
-		if err := version(t, c, "/version"); err != nil {
+		if err := version(t, c); err != nil {
 			t.Fatal(err)
 		}
 		if got := c.Served().Token; got == nil || !got.Expiry.Equal(at.Add(life)) {
@@ -248,7 +248,7 @@ func TestTheClientCertificateOfAPluginIsSeenAndItsKeyIsNot(t *testing.T) {
 	c := connected(t, versionServer(t, own), clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{
 		APIVersion: "client.authentication.k8s.io/v1", Command: "cat", Args: []string{answer}, InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
 	}}, own.Leaf)
-	if err := version(t, c, "/version"); err != nil {
+	if err := version(t, c); err != nil {
 		t.Fatal(err)
 	}
 	got, err := c.PluginCertificate()
@@ -261,15 +261,29 @@ func TestTheClientCertificateOfAPluginIsSeenAndItsKeyIsNot(t *testing.T) {
 	}
 }
 
-func TestWhatAnotherHostShowsIsNotTheServers(t *testing.T) {
-	own, foreign := selfSigned(t, "api", time.Now().Add(time.Hour)), selfSigned(t, "elsewhere", time.Now().Add(2*time.Hour))
-	s, other := versionServer(t, own), versionServer(t, foreign)
-	c := connected(t, s, clientcmdapi.AuthInfo{}, own.Leaf, foreign.Leaf)
-	if err := version(t, c, "/elsewhere/"+other.Listener.Addr().String()+"/version"); err != nil {
-		t.Fatal(err)
-	}
-	if got := c.Served(); len(got.Chain) != 1 || !got.Chain[0].Equal(own.Leaf) {
-		t.Errorf("it shows %q", got.Chain[0].Subject)
+func TestAnAnswerThatLeadsElsewhereIsNotFollowedWithOurToken(t *testing.T) {
+	own := selfSigned(t, "api", time.Now().Add(time.Hour))
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			var reached atomic.Int32
+			notes := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) })
+			other := serverOf(t, own, notes)
+			if scheme == "http" {
+				other = httptest.NewServer(notes)
+				t.Cleanup(other.Close)
+			}
+			s := serverOf(t, own, http.RedirectHandler(other.URL+"/version", http.StatusFound))
+			c := connected(t, s, clientcmdapi.AuthInfo{Token: "opaque"}, own.Leaf)
+			if err := version(t, c); err == nil || !strings.Contains(err.Error(), "leads to another host") {
+				t.Errorf("the error is %v", err)
+			}
+			if reached.Load() != 0 {
+				t.Error("the other host was asked")
+			}
+			if got := c.Served(); len(got.Chain) != 1 || !got.Chain[0].Equal(own.Leaf) {
+				t.Errorf("it shows %q", got.Chain[0].Subject)
+			}
+		})
 	}
 }
 
@@ -277,12 +291,12 @@ func TestARequestThatShowsNothingNewIsNotDecoded(t *testing.T) {
 	own := selfSigned(t, "api", time.Now().Add(time.Hour))
 	c := connected(t, versionServer(t, own), clientcmdapi.AuthInfo{Token: jwt(t, map[string]any{"exp": time.Now().Add(time.Hour).Unix()})}, own.Leaf)
 	for range 2 {
-		if err := version(t, c, "/version"); err != nil {
+		if err := version(t, c); err != nil {
 			t.Fatal(err)
 		}
 	}
 	before := c.Served().Token
-	if err := version(t, c, "/version"); err != nil {
+	if err := version(t, c); err != nil {
 		t.Fatal(err)
 	}
 	if after := c.Served().Token; after != before {

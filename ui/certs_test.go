@@ -61,6 +61,9 @@ func dangerous(d kube.Danger, breaks, renew string) func(*kube.Cert) {
 func from(source kube.CertSource, short string, kind kube.CertKind) func(*kube.Cert) {
 	return func(c *kube.Cert) {
 		c.Places[0].Source, c.Places[0].Short, c.Kind = source, short, kind
+		if name, ok := strings.CutPrefix(c.Places[0].Where, "secret "); ok {
+			c.Places[0].Object.Namespace, c.Places[0].Object.Name, _ = strings.Cut(name, "/")
+		}
 		if kind == kube.Authority {
 			c.X509.CA = true
 		}
@@ -353,5 +356,22 @@ func TestHeaderCountsCertificatesThatMoreThanOneApplicationHangsOn(t *testing.T)
 		if want := "■ 3 critical  ▲ 6 warning"; !strings.Contains(after, want) || !strings.Contains(before, "■ 2 critical  ▲ 5 warning") {
 			t.Errorf("before %q, after %q", before, after)
 		}
+	})
+}
+
+func TestPageNamesWhatBreaksInEachPlaceOnANarrowScreen(t *testing.T) {
+	const where = "validatingwebhookconfiguration policy.example.com"
+	inSession(t, 80, 24, func(s *session) {
+		s.expires(cert("configs.policy.example.com CA", where, 9*day, from(kube.FromObject, "webhook", kube.Authority),
+			dangerous(kube.BlocksWrites, "writes of configmaps are refused", ""), func(c *kube.Cert) {
+				for name, breaks := range map[string]string{"pods.policy.example.com CA": "writes of pods are refused", "jobs.policy.example.com CA": "writes of jobs are refused"} {
+					p := c.Places[0]
+					p.Name, p.Breaks = name, breaks
+					c.Places = append(c.Places, p)
+				}
+			}))
+		s.sees("breaks: writes of configmaps are refused, and 2 more break")
+		s.Press("enter", "G")
+		s.sees("configs.policy.example.com CA", "pods.policy.example.com CA:", "writes of pods are", "jobs.policy.example.com CA:", "writes of jobs are")
 	})
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"slices"
+	"strings"
 
 	"ktriage/internal/text"
 	"ktriage/keymap"
@@ -19,7 +20,7 @@ var footers = map[keymap.Scope][]keymap.ID{
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Pods: {
-		keymap.PodNode, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.DeletePod, keymap.PodScale, keymap.NextPane, keymap.Mark,
+		keymap.ForceDelete, keymap.PodNode, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.DeletePod, keymap.PodScale, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Workloads: {
@@ -75,7 +76,8 @@ func (a *App) drawFooter(w int) string {
 	}
 	ids := footers[a.scope()]
 	if a.overlay == nil && a.input == nil && !a.up() {
-		ids = append([]keymap.ID{keymap.ReadAgain}, ids...)
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id keymap.ID) bool { return id == keymap.ReadAgain })
+		ids = slices.Insert(ids, 0, keymap.ReadAgain)
 	}
 	reserve := 0
 	if n := len(ids); n > 0 && slices.Contains(lasting, ids[n-1]) {
@@ -97,7 +99,7 @@ func (a *App) drawFooter(w int) string {
 }
 
 // pointless reports whether a key is not worth its room in the footer: it cannot do anything on a screen of this size, or
-// to the run that is looked at, which has ended, or it is for a machine that is gone, and this one is not.
+// to the run that is looked at, which has ended, or it is for a machine or a pod that is gone, and this one is not.
 func (a *App) pointless(b keymap.Binding) bool {
 	switch b.ID {
 	case keymap.Zoom:
@@ -108,8 +110,12 @@ func (a *App) pointless(b keymap.Binding) bool {
 	case keymap.PauseRun, keymap.CancelRun, keymap.SkipStep, keymap.UndoRun, keymap.ResumeRun, keymap.CheckRun, keymap.RunRetain,
 		keymap.StepNode, keymap.StepScale, keymap.StepDelete,
 		keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims,
-		keymap.ApproveOne, keymap.ApproveCSR, keymap.DenyCSR, keymap.RenewCert, keymap.CertNode, keymap.CSRNode:
+		keymap.CertNode, keymap.CSRNode:
 		return a.pane().Why(b.ID) != ""
+	case keymap.ApproveOne, keymap.ApproveCSR, keymap.DenyCSR, keymap.RenewCert:
+		return a.pane().Why(b.ID) != "" || !a.up()
+	case keymap.ForceDelete:
+		return !a.stuck()
 	case keymap.DeleteNode:
 		return a.node().Ready
 	case keymap.OutOfService:
@@ -145,6 +151,15 @@ func (a *App) node() kube.NodeState {
 	}
 	return kube.NodeState{Ready: true}
 }
+
+// stuck reports whether the pod under the cursor is being deleted and does not go: its node is silent, or it is overdue.
+func (a *App) stuck() bool {
+	s := a.pane().Strip(a.rowTime())
+	return a.pane().Scope() == keymap.Pods && strings.HasPrefix(s.State, statusTerminating) && s.Severity >= kube.Warning
+}
+
+// statusTerminating is kubectl's STATUS of a pod that is being deleted; a "?" follows where its node is silent.
+const statusTerminating = "Terminating"
 
 func hintWidth(b keymap.Binding) int { return text.Width(b.Keys[0]) + 1 + text.Width(b.Short) + 2 }
 

@@ -128,6 +128,60 @@ func TestSentencesNameTheKeysOfTheTable(t *testing.T) {
 	})
 }
 
+func TestFooterOfPodsOffersForceDeleteFirstForOneThatDoesNotGo(t *testing.T) {
+	leaving := func(p *corev1.Pod) {
+		at, grace := ago(-20*time.Second), int64(30)
+		p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &at, &grace
+	}
+	for _, size := range []struct{ w, h int }{{80, 24}, {120, 40}} {
+		for name, c := range map[string]struct {
+			node   string
+			edits  []func(*corev1.Pod)
+			offers bool
+		}{
+			"a pod that is well":                   {"worker-1", nil, false},
+			"one that is not ready":                {"worker-1", []func(*corev1.Pod){unready}, false},
+			"one that goes in time":                {"worker-1", []func(*corev1.Pod){leaving}, false},
+			"one that is overdue":                  {"worker-1", []func(*corev1.Pod){terminating}, true},
+			"one that is to go from a silent node": {"worker-2", []func(*corev1.Pod){leaving}, true},
+			"one that is on a silent node":         {"worker-2", nil, false},
+		} {
+			t.Run(fmt.Sprintf("%s at %d", name, size.w), func(t *testing.T) {
+				inSession(t, size.w, size.h, func(s *session) {
+					s.Put(node("worker-1"), node("worker-2", silent), pod("shop", "cart-0", c.node, c.edits...))
+					s.deps.Pane = "pods"
+					s.start()
+					if _, footer := s.lastLines(); strings.HasPrefix(footer, " X force delete") != c.offers || strings.Contains(footer, "X ") != c.offers {
+						t.Errorf("the last line is %q", footer)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestFooterOfCertificatesOffersNoActionWhileTheServerIsSilent(t *testing.T) {
+	inSession(t, 120, 40, func(s *session) {
+		s.Put(request(t, "csr-9k2xl", "gpu-03", 112*time.Second))
+		s.expires(expiring()...)
+		s.Press("z")
+		keys := []string{"a approve", "n renew"}
+		if _, footer := s.lastLines(); !strings.Contains(footer, keys[0]) || !strings.Contains(footer, keys[1]) {
+			t.Errorf("the last line is %q", footer)
+		}
+		s.Fail(kubetest.Refused)
+		s.Wait(20 * time.Second)
+		if _, footer := s.lastLines(); strings.Contains(footer, keys[0]) || strings.Contains(footer, keys[1]) ||
+			!strings.HasPrefix(footer, " ctrl+r read again") || strings.Count(footer, "read again") != 1 {
+			t.Errorf("the last line is %q", footer)
+		}
+		s.Press("C")
+		if _, footer := s.lastLines(); strings.Contains(footer, "approve") || strings.Contains(footer, "deny") {
+			t.Errorf("the last line is %q", footer)
+		}
+	})
+}
+
 func TestFooterOfNodesOffersWhatIsForMachinesThatAreGone(t *testing.T) {
 	outOfService := func(n *corev1.Node) {
 		n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: corev1.TaintNodeOutOfService, Effect: corev1.TaintEffectNoExecute})

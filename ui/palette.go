@@ -245,7 +245,7 @@ func (p *palette) drawEntry(w, i int) string {
 	}
 	l.put(p.app.paint.Open(themes.Focus, ground), mark)
 	column(e.name, name, max(26, w/2-8))
-	column(e.kind, rest, 11)
+	column(e.kind, rest, len("certificate")+1)
 	column(e.key, rest, 5)
 	l.put(p.app.paint.Open(rest, ground), e.note)
 	l.put(p.app.paint.Open(rest, ground), strings.Repeat(" ", max(0, l.room())))

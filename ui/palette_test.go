@@ -52,3 +52,12 @@ func TestPaletteFindsPanesThenNamespacesThenCommandsFirst(t *testing.T) {
 		s.isUnder("worker-2")
 	})
 }
+
+func TestPaletteNamesTheKindOfACertificateInFull(t *testing.T) {
+	inSession(t, 60, 15, func(s *session) {
+		s.expires(expiring()...)
+		s.Press(":")
+		s.Type("alice@corp")
+		s.sees(" certificate ")
+	})
+}

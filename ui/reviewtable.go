@@ -80,7 +80,8 @@ func titles(s action.Section) []string {
 const (
 	// leastName is what the first column is cut to at most.
 	leastName = 22
-	// leastNote is what the last column has at least.
+	// leastNote is what the last column has at least. If it needs them it has two fifths of the line: nobody reads a sentence
+	// of which every line is a word.
 	leastNote = 18
 )
 
@@ -99,7 +100,7 @@ func columnWidths(s action.Section, cols []int, w int) []int {
 	left += tableGap
 	last := len(cols) - 1
 	if left < 0 && last > 0 {
-		take := min(-left, max(0, widths[last]-leastNote))
+		take := min(-left, max(0, widths[last]-max(leastNote, w*2/5)))
 		widths[last] -= take
 		left += take
 	}

@@ -210,7 +210,7 @@ func whyNotRun(r *action.Run, id keymap.ID) string {
 
 // openStep goes to the object of a step.
 func openStep(s *action.Step) []Effect {
-	pane := map[kube.Kinds]string{kube.Nodes: "nodes", kube.Pods: "pods"}[s.Object.Kind]
+	pane := map[kube.Kinds]string{kube.Nodes: "nodes", kube.Pods: "pods", kube.Certs: "certs", kube.CSRs: "certs"}[s.Object.Kind]
 	if s.Object.Kind&kube.Workloads != 0 {
 		pane = "workloads"
 	}
@@ -218,6 +218,9 @@ func openStep(s *action.Step) []Effect {
 		return []Effect{Flash{"there is no pane for it", themes.Muted}}
 	}
 	place := Place{Pane: pane, UID: s.Object.UID}
+	if s.Object.Kind == kube.CSRs {
+		place.Pin = requestsPin
+	}
 	if place.UID == "" { // it did not exist when the plan was made
 		place.Name = s.Object.FullName()
 	}

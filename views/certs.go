@@ -3,6 +3,7 @@ package views
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,16 +32,16 @@ type certs struct {
 	known    *kube.Snapshot[*kube.Cert] // of all
 	outlook  outlook                    // on known
 	requests bool                       // the requests are shown
-	width    int                        // as drawn last
+	size     Size                       // as drawn last
 }
 
 // outlook is what there is to say of all certificates together.
 type outlook struct {
-	dated   bool       // the end of any is known
-	next    *kube.Cert // of those that somebody has to renew, the one that expires first; nil if there is none
-	expired int
-	unseen  int
-	counts  [kube.Bad + 1]int // see Counts
+	dated    bool              // the end of any is known
+	next     *kube.Cert        // of those that somebody has to renew, the one that expires first; nil if there is none
+	hidden   int               // nobody could look at them
+	warnings int               // all of them, those included that counts leaves out
+	counts   [kube.Bad + 1]int // see Counts
 }
 
 // NewCerts makes the Certs pane.
@@ -65,9 +66,9 @@ func (v *certs) certSpec() spec[*kube.Cert] {
 		orders:    certOrders(),
 		byName:    certsByName,
 		severity:  (*kube.Cert).Severity,
-		unknown:   func(c *kube.Cert) bool { return c.Unseen != "" },
+		unknown:   unknown,
 		counts:    func(*kube.Snapshot[*kube.Cert]) string { return "" }, // the heading says it
-		heading:   func(now time.Time) string { return v.outlook.words(now, v.width*3/5) },
+		heading:   v.heading,
 		state:     func(c *kube.Cert, m kube.Moment) string { return certState(c, m.Now) },
 		diagnosis: certDiagnosis,
 		details:   certFacts,
@@ -77,6 +78,10 @@ func (v *certs) certSpec() spec[*kube.Cert] {
 		why:       whyNotCert,
 	}
 }
+
+// unknown reports whether nobody knows how a certificate is, and that is no reason to worry. Where it is one, the row stands
+// among the warnings and has their mark.
+func unknown(c *kube.Cert) bool { return c.Unseen != "" && c.Severity(kube.Moment{}) < kube.Warning }
 
 // certKey is what the keys of the pane do to a certificate.
 func certKey(c *kube.Cert, id keymap.ID) []Effect {
@@ -98,6 +103,8 @@ func whyNotCert(c *kube.Cert, id keymap.ID) string {
 		}
 	case keymap.RenewCert:
 		switch {
+		case c.Unseen != "" && !c.Hidden():
+			return "no date is known of it, so that nobody could tell whether that worked: " + c.Unseen
 		case c.Unseen != "":
 			return "it cannot be seen from here, so that nobody could tell whether that worked: " + c.Unseen
 		case c.Place().Class == kube.OfAuthority:
@@ -123,8 +130,8 @@ func certColumns(short func() bool, where func(*kube.Cert) string) []table.Colum
 		return table.Column[*kube.Cert]{ID: id, Title: title, Min: least, Max: most, Drop: drop,
 			Cell: func(c *kube.Cert, m kube.Moment) table.Cell { return plain(say(c, m.Now)) }}
 	}
-	checked := said("checked", "CHECKED", 7, 0, 8, func(c *kube.Cert, now time.Time) string { return since(now, c.Place().Checked) })
-	checked.Right = true
+	age := said("checked", "CHECKED", 7, 0, 8, func(c *kube.Cert, now time.Time) string { return checked(c, &c.Places[0], now) })
+	age.Right = true
 	return []table.Column[*kube.Cert]{
 		{ID: "left", Title: "LEFT", Min: 7, Right: true,
 			Cell: func(c *kube.Cert, m kube.Moment) table.Cell { return leftCell(c, m, short()) }},
@@ -138,9 +145,17 @@ func certColumns(short func() bool, where func(*kube.Cert) string) []table.Colum
 		said("kind", "KIND", 7, 0, 7, func(c *kube.Cert, _ time.Time) string { return c.Kind.String() }),
 		said("authority", "CERTIFICATE AUTHORITY", 21, 40, 9, func(c *kube.Cert, _ time.Time) string { return dash(c.Place().Authority) }),
 		said("external", "EXTERNALLY MANAGED", 18, 0, 12, func(c *kube.Cert, _ time.Time) string { return c.Place().External.String() }),
-		said("how", "HOW", 9, 0, 10, func(c *kube.Cert, _ time.Time) string { return c.Place().Source.String() }),
-		checked,
+		said("how", "HOW", 9, 0, 10, func(c *kube.Cert, _ time.Time) string { return dash(c.Place().Source.String()) }),
+		age,
 	}
+}
+
+// checked is how long ago a place was read, "-" if nobody could.
+func checked(c *kube.Cert, p *kube.CertPlace, now time.Time) string {
+	if c.Hidden() {
+		return "-"
+	}
+	return since(now, p.Checked)
 }
 
 func leftCell(c *kube.Cert, m kube.Moment, short bool) table.Cell {
@@ -186,7 +201,7 @@ func (v *certs) where(c *kube.Cert) string {
 	p := c.Place()
 	w := p.Where
 	if v.short() {
-		w = cmp.Or(p.Short, p.Where)
+		w = briefly(p)
 	}
 	if n := len(c.Places) - 1; n > 0 {
 		w += fmt.Sprintf(" +%d", n)
@@ -194,8 +209,17 @@ func (v *certs) where(c *kube.Cert) string {
 	return w
 }
 
+// briefly is where a place is, where there is little room. Objects that are named in a namespace have their names: that
+// one is a Secret or a ConfigMap is what HOW says.
+func briefly(p kube.CertPlace) string {
+	if (p.Source == kube.FromSecret || p.Source == kube.FromConfigMap) && p.Object.Namespace != "" {
+		return p.Object.FullName()
+	}
+	return cmp.Or(p.Short, p.Where)
+}
+
 // short reports whether places and signers are named by their short names.
-func (v *certs) short() bool { return v.width < shortWidth }
+func (v *certs) short() bool { return v.size.W < shortWidth }
 
 // expires is the end as kubeadm prints it.
 func expires(c *kube.Cert) string {
@@ -271,16 +295,15 @@ func survey(s *kube.Snapshot[*kube.Cert]) outlook {
 		if sev != kube.Warning || danger >= kube.LocksUsOut {
 			o.counts[sev]++
 		}
+		if sev == kube.Warning {
+			o.warnings++
+		}
 		end := c.Ends()
 		o.dated = o.dated || c.Unseen == "" && !end.IsZero()
 		switch {
-		case c.Unseen != "":
-			o.unseen++
-		case end.IsZero():
-		case !s.Moment.Now.Before(end):
-			if sev == kube.Bad {
-				o.expired++
-			}
+		case c.Hidden():
+			o.hidden++
+		case c.Unseen != "", end.IsZero(), !s.Moment.Now.Before(end):
 		case (sev >= kube.Warning || !renewed(c)) && (o.next == nil || end.Before(o.next.Ends())):
 			o.next = c
 		}
@@ -302,29 +325,66 @@ func renewed(c *kube.Cert) bool {
 	return true
 }
 
-// words are what the head of the pane says: "2 expired · next: apiserver on cp-2 in 6d4h · 3 not seen". What is not seen, which
-// the rows say too, is left out where that takes more than so many cells.
-func (o outlook) words(now time.Time, room int) string {
-	var out []string
-	if o.expired > 0 {
-		out = append(out, text.Count(o.expired)+" expired")
+// heading is what the head of the pane says. The requests that wait are named there where there is no room for them below.
+func (v *certs) heading(now time.Time) string {
+	waiting := 0
+	if !v.footed() {
+		waiting = v.waiting.snap.Len()
 	}
+	n := text.Width(text.Count(v.rows.snap.Len()))
+	return v.outlook.words(now, waiting, v.size.W-headLine-text.Width("- of  ›")-3*n)
+}
+
+// words say how many are bad, as the tab does, what waits, what is to be renewed next and what cannot be seen:
+// "6 critical, 9 warnings · 5 requests wait · next: apiserver on cp-2 in 6d4h · 3 not seen". What the rows say too is left out
+// where all of it would take more than so many cells: first what is not seen, then the warnings.
+func (o outlook) words(now time.Time, waiting, room int) string {
+	bad, all := "", ""
+	if n := o.counts[kube.Bad]; n > 0 {
+		bad, all = text.Count(n)+" critical", text.Count(n)+" critical"
+	}
+	if o.warnings > 0 {
+		all = joined(", ", all, text.Plural(o.warnings, "warning", "warnings"))
+	}
+	wait := ""
+	if waiting > 0 {
+		wait = text.Plural(waiting, "request waits", "requests wait")
+	}
+	hidden := ""
+	if o.hidden > 0 {
+		hidden = text.Count(o.hidden) + " not seen"
+	}
+	rest := joined(" · ", wait, o.renewal(now))
+	for _, words := range []string{joined(" · ", all, rest, hidden), joined(" · ", all, rest)} {
+		if text.Width(words) <= room {
+			return words
+		}
+	}
+	return joined(" · ", cmp.Or(bad, all), rest)
+}
+
+// renewal says what somebody has to renew next.
+func (o outlook) renewal(now time.Time) string {
 	switch {
 	case !o.dated:
-		out = append(out, "no end is known")
-	case o.next == nil:
-		out = append(out, "nothing to renew by hand")
-	case !now.Before(o.next.Ends()):
-		out = append(out, nameAndHost(o.next)+" has just expired")
-	default:
-		out = append(out, "next: "+nameAndHost(o.next)+" in "+o.next.LeftText(now))
+		return "no end is known"
+	case o.next != nil && !now.Before(o.next.Ends()):
+		return nameAndHost(o.next) + " has just expired"
+	case o.next != nil:
+		return "next: " + nameAndHost(o.next) + " in " + o.next.LeftText(now)
+	case o.counts[kube.Bad] > 0 || o.warnings > 0:
+		return "" // it may be one of these
 	}
-	words := strings.Join(out, " · ")
-	if unseen := " · " + text.Count(o.unseen) + " not seen"; o.unseen > 0 && text.Width(words+unseen) <= room {
-		words += unseen
-	}
-	return words
+	return "nothing to renew by hand"
 }
+
+// joined joins what is not empty.
+func joined(by string, words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), by)
+}
+
+// headLine is what the line takes in the head of the pane, beside the words and which rows are in view.
+const headLine = 8
 
 // headName is how much of a name the head of the pane has room for.
 const headName = 40

@@ -15,7 +15,6 @@ import (
 	"ktriage/internal/text"
 	"ktriage/keymap"
 	"ktriage/kube"
-	"ktriage/kube/action"
 	"ktriage/themes"
 )
 
@@ -38,6 +37,20 @@ func class(k kube.RenewalClass, d kube.Danger) func(*kube.Cert) {
 
 func hidden(name, where, why string) *kube.Cert {
 	return &kube.Cert{UID: "place:" + name, Name: name, Kind: kube.NoCert, Unseen: why, Places: []kube.CertPlace{{Name: name, Where: where}}}
+}
+
+// undated is a Secret that was read, and has no certificate with a date.
+func undated(why string) *kube.Cert {
+	c := hidden("web", "secret shop/web", why)
+	c.UID, c.Places[0].Source = "place:undated", kube.FromSecret
+	return c
+}
+
+// failing is the row of a source that cannot be read.
+func failing(source string) *kube.Cert {
+	c := hidden(source, "all namespaces", "the server answers 500")
+	c.Places[0].Source, c.Places[0].Severity = kube.FromNowhere, kube.Warning
+	return c
 }
 
 // csr makes a request of a node's kubelet.
@@ -145,12 +158,16 @@ func TestHeadOfCertificatesNamesWhatSomebodyHasToRenewNext(t *testing.T) {
 	}{
 		"nothing that ends":         {[]*kube.Cert{hidden("a", "b", "c")}, "no end is known · 1 not seen"},
 		"what renews itself alone":  {[]*kube.Cert{cert("kubelet", "n", 200*day, self(kube.KubeletRotated))}, "nothing to renew by hand"},
-		"the soonest, and its host": {[]*kube.Cert{cert("web", "s", 9*day, nil), cert("apiserver", "cp-2:6443", 6*day+4*time.Hour, onHost)}, "next: apiserver on cp-2 in 6d4h"},
+		"the soonest, and its host": {[]*kube.Cert{cert("web", "s", 9*day, nil), cert("apiserver", "cp-2:6443", 6*day+4*time.Hour, onHost)}, "1 critical, 1 warning · next: apiserver on cp-2 in 6d4h"},
 		"not what renews itself": {[]*kube.Cert{
 			cert("kubelet", "n", 200*day, self(kube.KubeletRotated)), cert("token", "t", time.Hour, self(kube.ShortLived)), cert("ca", "k", 3000*day, self(kube.OfAuthority)),
 		}, "next: ca in 8y"},
-		"what renews itself and is late": {[]*kube.Cert{cert("kubelet", "n", day, self(kube.KubeletRotated))}, "next: kubelet in 24h"},
-		"what has expired":               {[]*kube.Cert{cert("old", "n", -day, nil), cert("web", "s", 40*day, nil)}, "1 expired · next: web in 40d"},
+		"what renews itself and is late": {[]*kube.Cert{cert("kubelet", "n", day, self(kube.KubeletRotated))}, "1 critical · next: kubelet in 24h"},
+		"what has expired":               {[]*kube.Cert{cert("old", "n", -day, nil), cert("web", "s", 40*day, nil)}, "1 critical · next: web in 40d"},
+		"nothing but what has expired":   {[]*kube.Cert{cert("old", "n", -day, nil)}, "1 critical"},
+		"what was looked at without a date": {[]*kube.Cert{cert("web", "s", 40*day, nil), undated("tls.crt is empty"), hidden("a", "b", "timed out")},
+			"next: web in 40d · 1 not seen"},
+		"a source that failed": {[]*kube.Cert{cert("web", "s", 40*day, nil), failing("webhooks")}, "1 warning · next: web in 40d · 1 not seen"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(c.rows)
@@ -200,6 +217,12 @@ func TestStripSaysWhatBreaksAndWhoRenewsIt(t *testing.T) {
 			}),
 			"web on web:443", "10d left · until 2026-11-30 12:00 UTC", "an intermediate goes first: CN=middle|nothing is known to renew it by itself",
 		},
+		"looked at, and without a date": {undated("tls.crt is empty"), "web in secret shop/web", "no date", "tls.crt is empty|nothing is known to renew it by itself"},
+		"in several places": {
+			breaksInThree(), "policy CA in webhook policy", "9d left · until 2026-11-29 12:00 UTC",
+			"breaks: writes of configmaps are refused, and 2 more break|nothing is known to renew it by itself|" +
+				"also breaks: writes of pods are refused; writes of jobs are not checked",
+		},
 		"of cert-manager that fails": {
 			cert("web", "secret shop/web", 90*day, func(c *kube.Cert) {
 				c.Places[0].Class = kube.CertManaged
@@ -215,7 +238,53 @@ func TestStripSaysWhatBreaksAndWhoRenewsIt(t *testing.T) {
 			equal(t, s.State, c.says)
 			equal(t, strings.Join(s.Lines, "|"), c.lines)
 			equal(t, s.Unknown, c.cert.Unseen != "")
+			d := newDesk([]*kube.Cert{c.cert})
+			page, _ := d.Details(c.cert.UID, noon)
+			equal(t, page.Note == "not read", c.says == "not seen")
 		})
+	}
+}
+
+func TestWhatCannotBeSeenStandsLastUnlessItIsAWarning(t *testing.T) {
+	d := newDesk([]*kube.Cert{
+		hidden("etcd-ca", "on cp nodes", "not visible from here"), failing("webhooks"), undated("tls.crt is empty"),
+		cert("fine", "s", 300*day, nil), cert("soon", "s", 9*day, nil),
+	})
+	equal(t, d.rows.shown(), "soon webhooks fine etcd-ca web")
+	out := plainText(drawn(d, Size{120, 12}, frame()))
+	var marks []string
+	for _, line := range strings.Split(out, "\n")[2:] {
+		if fields := strings.Fields(strings.TrimPrefix(line, "▌")); len(fields) > 2 {
+			marks = append(marks, fields[0])
+		}
+	}
+	equal(t, strings.Join(marks, ""), "▲▲·??")
+	count, severity := d.Tab()
+	equal(t, count, "2")
+	equal(t, severity, kube.Warning)
+}
+
+func TestSecretsAndConfigMapsAreCalledByTheirNamesWhereThereIsLittleRoom(t *testing.T) {
+	of := func(s kube.CertSource, ns, name string) func(*kube.Cert) {
+		return func(c *kube.Cert) {
+			c.Places[0].Source, c.Places[0].Object, c.Places[0].Short = s, kube.Ref{Namespace: ns, Name: name}, "secret "+ns
+		}
+	}
+	d := newDesk([]*kube.Cert{
+		cert("expired-tls", "secret shop/expired-tls", 9*day, of(kube.FromSecret, "shop", "expired-tls")),
+		cert("ca", "configmap default/kube-root-ca.crt", 9*day, of(kube.FromConfigMap, "default", "kube-root-ca.crt")),
+		cert("x CA", "webhook x", 9*day, func(c *kube.Cert) { c.Places[0].Source, c.Places[0].Short = kube.FromObject, "webhook" }),
+	})
+	narrow, full := plainText(drawn(d, Size{59, 12}, frame())), plainText(drawn(d, Size{160, 12}, frame()))
+	for _, want := range []string{"shop/expired-tls", "default/kube-root-ca.crt", " webhook "} {
+		if !strings.Contains(narrow, want) {
+			t.Errorf("%q is not in\n%s", want, narrow)
+		}
+	}
+	for _, want := range []string{"secret shop/expired-tls", "configmap default/kube-root-ca.crt", "webhook x"} {
+		if !strings.Contains(full, want) {
+			t.Errorf("%q is not in\n%s", want, full)
+		}
 	}
 }
 
@@ -229,6 +298,7 @@ func TestKeysThatHaveNothingToDoOnACertificateSayWhy(t *testing.T) {
 		{cert("web", "s", day, nil), keymap.RenewCert, ""},
 		{cert("ca", "s", day, class(kube.OfAuthority, 0)), keymap.RenewCert, "it is a CA: everything that trusts it has to be given the next one first"},
 		{hidden("a", "b", "timed out"), keymap.RenewCert, "it cannot be seen from here, so that nobody could tell whether that worked: timed out"},
+		{undated("tls.crt is empty"), keymap.RenewCert, "no date is known of it, so that nobody could tell whether that worked: tls.crt is empty"},
 		{cert("t", "s", day, class(kube.BootstrapToken, 0)), keymap.RenewCert, "it is a token: whoever gave it gives another one"},
 		{cert("web", "s", day, nil), keymap.CertNode, "it is not a node's"},
 		{cert("kubelet", "worker-1:10250", day, onHost), keymap.CertNode, ""},
@@ -248,96 +318,6 @@ func TestKeysOfCertificates(t *testing.T) {
 	equal(t, press(d, keymap.CopyName)[0], Effect(Copy{"kubelet"}))
 }
 
-func TestApprovalOfTheOnlyRequestThatWaits(t *testing.T) {
-	const serving = certificatesv1.KubeletServingSignerName
-	done := csr("csr-b", serving, "system:node:worker-2", time.Hour, certificatesv1.CertificateApproved)
-	first, second := csr("csr-a", serving, "system:node:worker-1", time.Minute), csr("csr-c", serving, "system:node:worker-3", 2*time.Minute)
-
-	none := newDesk(nil, done)
-	equal(t, none.Why(keymap.ApproveOne), "no request waits for approval")
-	equal(t, press(none, keymap.ApproveOne)[0], Effect(Flash{"no request waits for approval", themes.Warn}))
-
-	one := newDesk(nil, done, first)
-	equal(t, fmt.Sprint(press(one, keymap.ApproveOne)), fmt.Sprint([]Effect{Act{ID: keymap.ApproveOne, Refs: []kube.Ref{first.Ref()}}}))
-	equal(t, one.Scope(), keymap.Certs)
-
-	two := newDesk(nil, done, first, second)
-	equal(t, len(press(two, keymap.ApproveOne)), 0)
-	equal(t, two.Scope(), keymap.CSRs)
-	equal(t, under(two), "csr-a")
-	equal(t, two.csrs.shown(), "csr-a csr-c csr-b")
-	press(two, keymap.Down, keymap.Mark, keymap.Up, keymap.Mark)
-	equal(t, fmt.Sprint(press(two, keymap.DenyCSR)), fmt.Sprint([]Effect{Act{ID: keymap.DenyCSR, Refs: []kube.Ref{first.Ref(), second.Ref()}}}))
-	equal(t, press(two, keymap.CSRNode)[0], Effect(Open{Place{Pane: "nodes", Name: "worker-1"}}))
-	press(two, keymap.Back) // the marks
-	equal(t, two.Scope(), keymap.CSRs)
-	press(two, keymap.Back)
-	equal(t, two.Scope(), keymap.Certs)
-
-	two.waiting.state = kube.State{Phase: kube.Denied}
-	two.waiting.rows = nil
-	two.publish()
-	equal(t, two.Why(keymap.ApproveOne), "you may not list certificate signing requests")
-}
-
-func TestRequestsThatAreDecidedCannotBeDecidedAgain(t *testing.T) {
-	const signer = "example.com/web"
-	for condition, want := range map[certificatesv1.RequestConditionType]string{
-		"":                                 "",
-		certificatesv1.CertificateApproved: "it is approved already, and that is for good",
-		certificatesv1.CertificateDenied:   "it is denied already, and that is for good; whoever asks has to ask again",
-		certificatesv1.CertificateFailed:   "its signer has given up on it; whoever asks has to ask again",
-	} {
-		c := csr("csr-a", signer, "alice", time.Minute)
-		if condition != "" {
-			c = csr("csr-a", signer, "alice", time.Minute, condition)
-		}
-		d := newDesk(nil, c)
-		press(d, keymap.ShowCSRs)
-		for _, id := range []keymap.ID{keymap.ApproveCSR, keymap.DenyCSR} {
-			if why := d.Why(id); why != want {
-				t.Errorf("%s of one that is %q: %q, want %q", id, condition, why, want)
-			}
-		}
-		equal(t, d.Why(keymap.CSRNode), "it is not for a node")
-	}
-}
-
-func TestRequestsThatWaitStandBelowTheCertificatesWhereThereIsRoom(t *testing.T) {
-	const serving = certificatesv1.KubeletServingSignerName
-	var requests []*kube.CSR
-	for i := range 5 {
-		requests = append(requests, csr(fmt.Sprintf("csr-%d", i), serving, "system:node:worker-1", time.Duration(i+1)*time.Minute))
-	}
-	d := newDesk([]*kube.Cert{cert("web", "s", day, nil)}, requests...)
-	tall := plainText(drawn(d, Size{80, 18}, frame()))
-	for _, want := range []string{"─ CSRs ──", "5 wait for approval · C shows all", "csr-0", "csr-2"} {
-		if !strings.Contains(tall, want) {
-			t.Errorf("%q is not in\n%s", want, tall)
-		}
-	}
-	if strings.Contains(tall, "csr-3") {
-		t.Errorf("more than three are shown:\n%s", tall)
-	}
-	if low := plainText(drawn(d, Size{80, 17}, frame())); strings.Contains(low, "CSRs") {
-		t.Errorf("there is no room for them in\n%s", low)
-	}
-	count, severity := d.Tab()
-	equal(t, count, "6") // and the certificate
-	equal(t, severity, kube.Bad)
-}
-
-func TestPlaceOfRequestsIsFoundAgain(t *testing.T) {
-	d := newDesk([]*kube.Cert{cert("web", "s", day, nil)}, csr("csr-a", "s", "alice", time.Minute), csr("csr-b", "s", "alice", 2*time.Minute))
-	d.Handle(Go{RequestsPlace()})
-	press(d, keymap.Down)
-	p := d.Place()
-	d.Handle(Go{Place{Pane: "certs"}})
-	equal(t, under(d), "web on s")
-	d.Handle(Go{p})
-	equal(t, under(d), "csr-b")
-}
-
 func TestHeaderCountsWhatMoreThanOneApplicationHangsOn(t *testing.T) {
 	d := newDesk([]*kube.Cert{
 		cert("app", "a", 9*day, class(kube.ByHand, kube.BreaksApp)),
@@ -350,79 +330,8 @@ func TestHeaderCountsWhatMoreThanOneApplicationHangsOn(t *testing.T) {
 	equal(t, counts[kube.Bad], 1)
 	equal(t, counts[kube.Warning], 2)
 	count, severity := d.Tab()
-	equal(t, count, "4")
+	equal(t, count, "1")
 	equal(t, severity, kube.Bad)
-}
-
-// sectionNamed gives a section of a page as lines, "" if it has none of that title.
-func sectionNamed(d Details, title string) string {
-	for _, s := range d.Sections {
-		if s.Title == title {
-			var out []string
-			for _, r := range s.Rows {
-				out = append(out, strings.Join(r.Cells, " | "))
-			}
-			return strings.Join(out, "\n")
-		}
-	}
-	return ""
-}
-
-func TestPageOfACertificate(t *testing.T) {
-	host := func(name string) func(*kube.Cert) {
-		return func(c *kube.Cert) { c.Places[0].Host, c.Places[0].Checks = name, 42 }
-	}
-	ca := cert("ca", "kubeconfig", 3000*day, func(c *kube.Cert) {
-		c.Kind, c.X509.CA, c.X509.SelfSigned, c.X509.Subject = kube.Authority, true, true, "CN=kubernetes"
-		c.Places = append(c.Places, kube.CertPlace{Source: kube.FromConfigMap, Where: "configmap shop/kube-root-ca.crt", Checked: noon, Failed: "forbidden"})
-	})
-	served := cert("apiserver", "cp-2:6443", 6*day, host("cp-2"))
-	served.Places[0].Renew = "kubeadm certs renew apiserver, on cp-2"
-	d := newDesk([]*kube.Cert{served, cert("apiserver", "cp-1:6443", 358*day, host("cp-1")), ca})
-
-	page, ok := d.Details(served.UID, noon)
-	equal(t, ok, true)
-	equal(t, page.Title, "apiserver on cp-2:6443, serving")
-	equal(t, page.Note, "handshake 2m ago")
-	equal(t, page.Copy, "kubeadm certs renew apiserver")
-	equal(t, page.Spent, 98)
-	facts := map[string]string{}
-	for _, f := range page.Facts {
-		facts[f.Name] = f.Value
-	}
-	equal(t, facts["left"], "6d of 365d")
-	equal(t, facts["valid"], "2025-11-26 12:00 to 2026-11-26 12:00 UTC")
-	equal(t, strings.TrimSpace(facts["serial"]), "same serial as at the last 41 checks")
-	equal(t, sectionNamed(page, "chain, as cp-2:6443 sends it"),
-		"0 | leaf | 6d | 2026-11-26 12:00 | CN=apiserver\n- | root | 8y | 2035-02-06 12:00 | CN=kubernetes, not sent, known here")
-	equal(t, sectionNamed(page, "the API servers"),
-		"cp-2:6443 | 6d | 2026-11-26 12:00 | issued 359d ago, this one\ncp-1:6443 | 358d | 2027-11-13 12:00 | issued 7d ago")
-	equal(t, sectionNamed(page, "what to do"), "kubeadm certs renew apiserver, on cp-2\nThis page changes when another serial is served.")
-	equal(t, sectionNamed(page, "places"), "")
-
-	page, _ = d.Details(ca.UID, noon)
-	equal(t, sectionNamed(page, "places"), "kubeconfig | handshake | 2m | \nconfigmap shop/kube-root-ca.crt | configmap | 0s | then: forbidden")
-	equal(t, sectionNamed(page, "chain, as kubeconfig sends it"), "0 | root | 8y | 2035-02-06 12:00 | CN=kubernetes")
-
-	tokyo := noon.In(time.FixedZone("JST", 9*3600))
-	page, _ = d.Details(served.UID, tokyo)
-	equal(t, page.Facts[1].Value, "2025-11-26 12:00 to 2026-11-26 12:00 UTC (21:00 JST)")
-}
-
-func TestCursorGoesOnToTheCertificateThatWasRenewed(t *testing.T) {
-	old, other := cert("apiserver", "cp-2:6443", 6*day, nil), cert("web", "s", 9*day, nil)
-	d := newDesk([]*kube.Cert{old, other})
-	press(d, keymap.Down, keymap.Up)
-	fresh := cert("apiserver", "cp-2:6443", 365*day, func(c *kube.Cert) { c.UID, c.Places[0].Before = "sha256:fresh", old.X509.Fingerprint })
-	d.rows.rows, d.all.rows = []*kube.Cert{other, fresh}, []*kube.Cert{other, fresh}
-	effects := d.publish()
-	equal(t, under(d), "apiserver on cp-2:6443")
-	equal(t, d.Place().UID, "sha256:fresh")
-	equal(t, fmt.Sprint(effects), fmt.Sprint([]Effect{Flash{"apiserver on cp-2:6443 is a new one: valid until 2027-11-20 12:00 UTC", themes.Done}}))
-	page, ok := d.Details(old.UID, noon)
-	if !ok || page.Facts[0].Value != "365d of 365d" {
-		t.Errorf("the page of the old one shows %v, %t", page.Facts, ok)
-	}
 }
 
 func TestHostileTextOfCertificatesIsNeverDrawn(t *testing.T) {
@@ -453,14 +362,6 @@ func TestHostileTextOfCertificatesIsNeverDrawn(t *testing.T) {
 			press(d, keymap.ShowCSRs)
 		}
 	}
-}
-
-func sectionText(s action.Section) string {
-	var b strings.Builder
-	for _, r := range s.Rows {
-		b.WriteString(strings.Join(r.Cells, " "))
-	}
-	return b.String()
 }
 
 func TestCostOfAFrameDoesNotDependOnTheNumberOfCertificates(t *testing.T) {
@@ -523,27 +424,4 @@ func TestFramesOfCertificatesAreExactWhateverTheyShow(t *testing.T) {
 			return
 		}
 	}
-}
-
-func TestPageNamesTheIntermediateThatEndsACertificate(t *testing.T) {
-	c := cert("web", "secret shop/web", 200*day, func(c *kube.Cert) {
-		c.Places[0].Source, c.Places[0].Renew = kube.FromSecret, "put a new certificate into shop/web"
-		c.X509.Issuer = "CN=middle"
-		c.Chain = []*kube.X509{{Subject: "CN=middle", Issuer: "CN=far", From: c.From, To: noon.Add(5 * day), CA: true}}
-		c.Issuance = &kube.Issuance{Object: kube.Ref{Namespace: "shop", Name: "web"}, Issuer: "ClusterIssuer corp", Ready: true}
-	})
-	page, _ := newDesk([]*kube.Cert{c}).Details(c.UID, noon)
-	equal(t, sectionNamed(page, "chain, as it is stored"), "0 | leaf | 200d | 2027-06-08 12:00 | CN=web\n"+
-		"1 | intermediate | 5d | 2026-11-25 12:00 | CN=middle\n- | issuer | - | - | CN=far, not sent, and not known here")
-	rows := page.Sections[0].Rows
-	if rows[0].Severity != kube.OK || rows[1].Severity != kube.Bad {
-		t.Errorf("severities %v and %v: the intermediate is what ends it", rows[0].Severity, rows[1].Severity)
-	}
-	facts := map[string]string{}
-	for _, f := range page.Facts {
-		facts[f.Name] = f.Value
-	}
-	equal(t, facts["chain"], "an intermediate goes first, at 2026-11-25 12:00 UTC: CN=middle")
-	equal(t, facts["issuance"], "by cert-manager, ClusterIssuer corp, certificate shop/web")
-	equal(t, facts["renewal"], "cert-manager renews it")
 }

@@ -30,8 +30,10 @@ func certTitle(c *kube.Cert) string {
 func certState(c *kube.Cert, now time.Time) string {
 	end := c.Ends()
 	switch {
-	case c.Unseen != "":
+	case c.Hidden():
 		return "not seen"
+	case c.Unseen != "":
+		return "no date"
 	case end.IsZero():
 		return c.LeftText(now)
 	case now.Before(c.From):
@@ -63,17 +65,21 @@ func certDiagnosis(c *kube.Cert, m kube.Moment) []string {
 	if x := firstToEnd(c); x != nil {
 		say("an intermediate goes first: " + x.Subject)
 	}
+	also := alsoBreaks(c)
 	if p.Breaks != "" {
-		say("breaks: " + p.Breaks)
+		say("breaks: " + p.Breaks + andMore(also))
 	}
 	switch {
-	case c.Unseen != "" && p.Renew != "":
+	case c.Hidden() && p.Renew != "":
 		say("to see it: " + p.Renew)
-	case c.Unseen != "":
+	case c.Hidden():
 	case c.Issuance == nil && p.Renew != "":
 		say("renew: " + p.Renew)
 	default:
 		say(renewal(c))
+	}
+	if len(also) > 0 {
+		say("also breaks: " + strings.Join(also[:min(len(also), mostBreaks)], "; "))
 	}
 	for i := range c.Places {
 		if q := &c.Places[i]; q.Failed != "" {
@@ -81,6 +87,36 @@ func certDiagnosis(c *kube.Cert, m kube.Moment) []string {
 		}
 	}
 	return out
+}
+
+// mostBreaks is how much of what else breaks the strip names; the page names all.
+const mostBreaks = 4
+
+// alsoBreaks is what breaks in other places than the most dangerous one, beside what breaks there.
+func alsoBreaks(c *kube.Cert) []string {
+	var out []string
+	for i := range c.Places {
+		if p := &c.Places[i]; breaks(p) != "" && p.Breaks != c.Places[0].Breaks && !slices.Contains(out, p.Breaks) {
+			out = append(out, p.Breaks)
+		}
+	}
+	return out
+}
+
+// breaks is what breaks in a place when the certificate expires, "" if nothing does.
+func breaks(p *kube.CertPlace) string {
+	if p.Outlived || p.Unverified {
+		return ""
+	}
+	return p.Breaks
+}
+
+// andMore says how much more breaks than what has been named.
+func andMore(also []string) string {
+	if len(also) == 0 {
+		return ""
+	}
+	return ", and " + text.Plural(len(also), "more breaks", "more break")
 }
 
 // classWords say who renews a credential where its place does not.
@@ -142,7 +178,10 @@ func (v *certs) page(c *kube.Cert, now time.Time) Details {
 	if c.Unseen == "" {
 		d.Title += ", " + c.Kind.String()
 	}
-	if !p.Checked.IsZero() {
+	switch {
+	case c.Hidden():
+		d.Note = "not read"
+	case !p.Checked.IsZero():
 		d.Note = p.Source.String() + " " + text.Age(now, p.Checked) + " ago"
 	}
 	for _, s := range []action.Section{v.chain(c, m), places(c, now), v.others(c, m), todo(c)} {
@@ -189,7 +228,11 @@ func certFacts(c *kube.Cert, m kube.Moment) []Fact {
 			facts = append(facts, Fact{name, value, s})
 		}
 	}
-	add("unseen", c.Unseen, kube.OK)
+	if c.Hidden() {
+		add("unseen", c.Unseen, kube.OK)
+	} else {
+		add("no date", c.Unseen, c.Severity(m))
+	}
 	if !c.To.IsZero() {
 		add("valid", validity(c, m.Now), kube.OK)
 	}
@@ -204,8 +247,10 @@ func certFacts(c *kube.Cert, m kube.Moment) []Fact {
 			add("note", note, c.Places[i].Severity)
 		}
 	}
-	add("breaks", p.Breaks, kube.OK)
-	if c.Unseen != "" {
+	if p.Breaks != "" {
+		add("breaks", p.Breaks+andMore(alsoBreaks(c)), kube.OK)
+	}
+	if c.Hidden() {
 		add("see it", p.Renew, kube.OK)
 	} else {
 		add("renewal", renewal(c), kube.OK)
@@ -346,13 +391,16 @@ func (v *certs) signer(of *kube.X509) *kube.X509 {
 func places(c *kube.Cert, now time.Time) action.Section {
 	s := action.Section{
 		Title: "places", Note: text.Count(len(c.Places)),
-		Columns: []action.Column{{Title: "WHERE"}, {Title: "HOW"}, {Title: "CHECKED", Right: true}, {Title: "NOTE"}},
+		Columns: []action.Column{{Title: "WHERE"}, {Title: "HOW", Wide: true}, {Title: "CHECKED", Right: true}, {Title: "WHAT BREAKS THERE"}},
 	}
 	told := len(c.Places) > 1 // of a single one the title tells all
 	for i := range c.Places {
 		p := &c.Places[i]
 		row := action.Row{Severity: p.Severity}
 		var notes []string
+		if b := breaks(p); b != "" && len(c.Places) > 1 {
+			notes = append(notes, b)
+		}
 		if p.Failed != "" {
 			notes = append(notes, "then: "+p.Failed)
 			row.Severity = max(row.Severity, kube.Warning)
@@ -366,13 +414,21 @@ func places(c *kube.Cert, now time.Time) action.Section {
 		if p.Ours {
 			notes = append(notes, "we are let in by it")
 		}
-		row.Cells = []string{p.Where, p.Source.String(), since(now, p.Checked), strings.Join(notes, "; ")}
+		row.Cells = []string{p.Where, dash(p.Source.String()), checked(c, p, now), joined(": ", calledThere(c, p), strings.Join(notes, "; "))}
 		s.Rows, told = append(s.Rows, row), told || len(notes) > 0
 	}
 	if !told {
 		return action.Section{}
 	}
 	return s
+}
+
+// calledThere is what a certificate is called in a place, "" where that is what it is called everywhere.
+func calledThere(c *kube.Cert, p *kube.CertPlace) string {
+	if slices.ContainsFunc(c.Places, func(o kube.CertPlace) bool { return o.Name != p.Name }) {
+		return p.Name
+	}
+	return ""
 }
 
 // mostOthers is how many certificates of the same name are shown, those that end first.
@@ -432,7 +488,7 @@ func todo(c *kube.Cert) action.Section {
 	switch {
 	case p.External == kube.Yes:
 		say("The key of its CA is not on this cluster: kubeadm does not renew it. Whoever holds that key does.")
-	case c.Unseen != "":
+	case c.Hidden():
 		say(p.Renew)
 	default:
 		say(renewal(c))

@@ -157,14 +157,17 @@ const (
 	footHeight, mostWaiting = 18, 3
 )
 
+// footed reports whether there is room for the requests that wait below the certificates.
+func (v *certs) footed() bool { return v.size.H >= footHeight }
+
 // Draw implements View. Below the certificates stand the requests that wait, where there is room.
 func (v *certs) Draw(b *strings.Builder, s Size, f Frame) (cursor int) {
-	v.width = s.W
+	v.size = s
 	if v.requests {
 		return v.csrs.Draw(b, s, f)
 	}
 	foot := 0
-	if s.H >= footHeight {
+	if v.footed() {
 		foot = 1
 		if n := v.waiting.snap.Len(); n > 0 {
 			foot += 1 + min(n, mostWaiting)
@@ -202,23 +205,23 @@ func (v *certs) drawWaitingRule(b *strings.Builder, w int, f Frame) {
 		Draw(b, w, f.Paint)
 }
 
-// Tab implements View: how many certificates want attention, and how many requests wait.
+// Tab implements View: how many certificates are critical, as the head of the pane and the header have it; if none is, how many
+// warnings there are and requests that wait.
 func (v *certs) Tab() (string, kube.Severity) {
-	_, severity := v.rows.Tab()
-	n := v.rows.snap.NotWell() + v.waiting.snap.Len()
+	bad, rest := v.outlook.counts[kube.Bad], v.outlook.warnings+v.waiting.snap.Len()
 	switch {
-	case n == 0 || v.rows.snap.Version == 0:
-		return "", kube.OK
-	case severity < kube.Warning:
-		severity = kube.Warning
+	case bad > 0:
+		return text.Count(bad), kube.Bad
+	case rest > 0:
+		return text.Count(rest), kube.Warning
 	}
-	return text.Count(n), severity
+	return "", kube.OK
 }
 
 // Counts implements View. The header counts what somebody should look at now: all that is critical, but of the warnings only
 // those that concern more than one node or application. A hundred certificates of applications that are due within
-// the month, which cert-manager or their owners renew, must not paint the header of a cluster that is well; the tab counts
-// them. Requests are not counted: that one waits says nothing of how long it may.
+// the month, which cert-manager or their owners renew, must not paint the header of a cluster that is well; the head of the
+// pane counts them, and the tab does where nothing is critical. Requests are not counted: that one waits says nothing of how long it may.
 func (v *certs) Counts() [kube.Bad + 1]int { return v.outlook.counts }
 
 // State implements View.
@@ -237,7 +240,7 @@ func (v *certs) Objects(n int) []Object {
 func (v *certs) Strip(now time.Time) Strip {
 	s := v.shown().Strip(now)
 	if c, ok := v.rows.table.Current(); ok && !v.requests {
-		s.Name, s.Unknown = certTitle(c), c.Unseen != ""
+		s.Name, s.Unknown = certTitle(c), unknown(c)
 	}
 	return s
 }

@@ -52,18 +52,18 @@ func csrColumns(short func() bool) []table.Column[*kube.CSR] {
 	return []table.Column[*kube.CSR]{
 		{ID: "age", Title: "AGE", Min: 5, Right: true,
 			Cell: func(c *kube.CSR, m kube.Moment) table.Cell { return plain(text.Age(m.Now, c.Created)) }},
-		{ID: "name", Title: "NAME", Min: 9, Max: 40, Middle: true,
+		{ID: "name", Title: "NAME", Min: 14, Max: 40, Middle: true,
 			Cell: func(c *kube.CSR, _ kube.Moment) table.Cell { return plain(c.Name) }},
-		{ID: "signer", Title: "SIGNER", Min: 15, Max: 60, Middle: true,
+		{ID: "signer", Title: "SIGNER", Min: 15, Max: 60, Middle: true, Drop: 8,
 			Cell: func(c *kube.CSR, _ kube.Moment) table.Cell {
 				if short() {
 					return plain(c.SignerText())
 				}
 				return plain(c.Signer)
 			}},
-		{ID: "requestor", Title: "REQUESTOR", Min: 18, Max: 60, Middle: true,
+		{ID: "requestor", Title: "REQUESTOR", Min: 14, Max: 60, Middle: true,
 			Cell: func(c *kube.CSR, _ kube.Moment) table.Cell { return plain(c.Requestor) }},
-		{ID: "asks", Title: "ASKS FOR", Min: 16, Max: 100, Flex: true,
+		{ID: "asks", Title: "ASKS FOR", Min: 16, Max: 100, Flex: true, Drop: 1,
 			Cell: func(c *kube.CSR, _ kube.Moment) table.Cell { return plain(c.AsksText()) }},
 		{ID: "condition", Title: "CONDITION", Min: 9,
 			Cell: func(c *kube.CSR, m kube.Moment) table.Cell {

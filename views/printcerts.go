@@ -58,14 +58,18 @@ func bit(b bool) int {
 // widestCert is how wide a cell may be: names are given by whoever makes a certificate. JSON has them in full.
 const widestCert = 60
 
-// printCertsTable writes three sections: certificates and other credentials, authorities, and what could not be seen. One
-// that is empty is left out.
+// widestCertPlace is the same of a place, whose words people copy: namespaces, names and keys of usual length stay whole.
+const widestCertPlace = 100
+
+// printCertsTable writes three sections: certificates and other credentials, authorities, and what has no date that can be
+// seen. One that is empty is left out.
 func printCertsTable(w io.Writer, rows []*kube.Cert, m kube.Moment) error {
-	cell := func(s func(*kube.Cert) string) func(*kube.Cert, kube.Moment) string {
-		return func(c *kube.Cert, _ kube.Moment) string { return dash(text.CutMiddle(s(c), widestCert, "...")) }
+	cut := func(s func(*kube.Cert) string, widest int) func(*kube.Cert, kube.Moment) string {
+		return func(c *kube.Cert, _ kube.Moment) string { return dash(text.CutMiddle(s(c), widest, "...")) }
 	}
+	cell := func(s func(*kube.Cert) string) func(*kube.Cert, kube.Moment) string { return cut(s, widestCert) }
 	name := func(c *kube.Cert) string { return c.Name }
-	where := field[*kube.Cert]{title: "WHERE", in: FormatTable, text: cell(certWhere)}
+	where := field[*kube.Cert]{title: "WHERE", in: FormatTable, text: cut(certWhere, widestCertPlace)}
 	how := field[*kube.Cert]{title: "HOW", in: FormatTable, text: cell(certHow)}
 	dates := []field[*kube.Cert]{
 		{title: "EXPIRES", in: FormatTable, text: cell(func(c *kube.Cert) string { return certEnd(c.Ends(), certDate) })},
@@ -89,7 +93,7 @@ func printCertsTable(w io.Writer, rows []*kube.Cert, m kube.Moment) error {
 			[]field[*kube.Cert]{{title: "CERTIFICATE AUTHORITY", in: FormatTable, text: cell(name)}},
 			dates, []field[*kube.Cert]{external, where, how, severity})},
 		{func(c *kube.Cert) bool { return c.Unseen != "" }, []field[*kube.Cert]{
-			{title: "NOT SEEN", in: FormatTable, text: cell(name)}, where, how,
+			{title: "WITHOUT A DATE", in: FormatTable, text: cell(name)}, where, how,
 			{title: "WHY", in: FormatTable, text: func(c *kube.Cert, _ kube.Moment) string { return c.Unseen }},
 		}},
 	}
@@ -204,16 +208,17 @@ type certJSON struct {
 
 // certPlaceJSON is one place of a row.
 type certPlaceJSON struct {
-	Name    string `json:"name"`
-	Where   string `json:"where"`
-	How     string `json:"how"`
-	Host    string `json:"host"`
-	Use     string `json:"use"`
-	Ours    bool   `json:"ours"`
-	Breaks  string `json:"breaks"`
-	Renew   string `json:"renew"`
-	Note    string `json:"note"`
-	Checked any    `json:"checked"`
+	Name     string `json:"name"`
+	Where    string `json:"where"`
+	How      string `json:"how"`
+	Host     string `json:"host"`
+	Use      string `json:"use"`
+	Severity string `json:"severity"`
+	Ours     bool   `json:"ours"`
+	Breaks   string `json:"breaks"`
+	Renew    string `json:"renew"`
+	Note     string `json:"note"`
+	Checked  any    `json:"checked"`
 }
 
 func printCertsJSON(w io.Writer, rows []*kube.Cert, m kube.Moment) error {
@@ -246,8 +251,8 @@ func certObject(c *kube.Cert, m kube.Moment) certJSON {
 		p := &c.Places[i]
 		out.Ours = out.Ours || p.Ours
 		out.Places = append(out.Places, certPlaceJSON{
-			Name: p.Name, Where: p.Where, How: p.Source.String(), Host: p.Host, Use: p.Use.String(), Ours: p.Ours,
-			Breaks: p.Breaks, Renew: p.Renew, Note: p.Note, Checked: stamp(p.Checked),
+			Name: p.Name, Where: p.Where, How: p.Source.String(), Host: p.Host, Use: p.Use.String(),
+			Severity: c.SeverityAt(i, m).String(), Ours: p.Ours, Breaks: p.Breaks, Renew: p.Renew, Note: p.Note, Checked: stamp(p.Checked),
 		})
 	}
 	return out
@@ -283,25 +288,24 @@ var escapeLabel = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 // printCertsMetrics writes a series for each place of each row, in the order of the rows.
 func printCertsMetrics(w io.Writer, rows []*kube.Cert, m kube.Moment) error {
-	family := func(name, help string) *metric { return &metric{name: name, help: help, seen: map[string]struct{}{}} }
 	after := family("ktriage_certificate_not_after_seconds", "When the certificate expires, in seconds since 1970.")
 	before := family("ktriage_certificate_not_before_seconds", "When the certificate begins to be valid, in seconds since 1970.")
-	severity := family("ktriage_certificate_severity", "0 well, 1 warning, 2 critical or expired, by the thresholds of ktriage.")
-	unread := family("ktriage_certificates_unread", "How many places could not be seen, and why.")
+	severity := family("ktriage_certificate_severity", "0 well, 1 warning, 2 critical or expired, in that place, by the thresholds of ktriage.")
+	unread := family("ktriage_certificates_unread", "How many places have no date that can be seen, and why.")
 	blind := map[[2]string]int{}
 	for _, c := range rows {
 		if c.Unseen != "" {
 			blind[[2]string{c.Place().Name, c.Unseen}]++
 			continue
 		}
-		for _, labels := range certLabels(c) {
+		for i, labels := range certLabels(c) {
 			if end := c.Ends(); !end.IsZero() {
 				after.add(strconv.FormatInt(end.Unix(), 10), labels...)
 			}
 			if !c.From.IsZero() {
 				before.add(strconv.FormatInt(c.From.Unix(), 10), labels...)
 			}
-			severity.add(strconv.Itoa(max(0, int(c.Severity(m))-int(kube.Notice))), labels...)
+			severity.add(strconv.Itoa(max(0, int(c.SeverityAt(i, m))-int(kube.Notice))), labels...)
 		}
 	}
 	for _, c := range rows {
@@ -310,7 +314,26 @@ func printCertsMetrics(w io.Writer, rows []*kube.Cert, m kube.Moment) error {
 			unread.add(strconv.Itoa(n), "source", key[0], "reason", key[1])
 		}
 	}
-	for _, f := range []*metric{after, before, severity, unread} {
+	return printFamilies(w, after, before, severity, unread)
+}
+
+// PrintSourcesRead writes as metrics which sources could be read: read says it by the name of the source, names are in order. With a
+// source that cannot be read all series of its certificates vanish, and an alert on them would end as if all were well.
+func PrintSourcesRead(w io.Writer, names []string, read map[string]bool) error {
+	f := family("ktriage_certificates_source_read", "1 if all of the source could be read, 0 if not: what it holds is not known then.")
+	for _, name := range names {
+		f.add(strconv.Itoa(bit(read[name])), "source", name)
+	}
+	return printFamilies(w, f)
+}
+
+func family(name, help string) *metric {
+	return &metric{name: name, help: help, seen: map[string]struct{}{}}
+}
+
+// printFamilies writes those that have a series.
+func printFamilies(w io.Writer, families ...*metric) error {
+	for _, f := range families {
 		if len(f.series) == 0 {
 			continue
 		}

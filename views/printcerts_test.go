@@ -69,7 +69,7 @@ token abc     -                        no expiry        -                       
 CERTIFICATE AUTHORITY   EXPIRES                  RESIDUAL TIME   EXTERNALLY MANAGED   WHERE     HOW         SEVERITY
 ca                      Nov 20, 2034 12:00 UTC   8y              no                   ca:6443   handshake   ok
 
-NOT SEEN             WHERE                     HOW         WHY
+WITHOUT A DATE       WHERE                     HOW         WHY
 front-proxy-client   front-proxy-client:6443   handshake   not visible from here
 `)
 	equal(t, printedCerts(t, FormatTable, nil), "")
@@ -189,6 +189,48 @@ func TestPrintedMetricsSurviveHostileLabelsAndTwins(t *testing.T) {
 	}
 	equal(t, samples[0].labels["issuer"], "CN=a\"b\\c\nd,} 1")
 	equal(t, fmt.Sprintf("%s %d", samples[3].labels["reason"], samples[3].value), `said "no" 2`)
+}
+
+func TestPrintedSeverityOfAPlaceIsItsOwn(t *testing.T) {
+	root := certRow("root", noon.Add(-time.Hour), authority, func(c *kube.Cert) {
+		beside := c.Places[0]
+		beside.Where, beside.Outlived = "webhook hook", true // its successor is there too
+		c.Places = append(c.Places, beside)
+	})
+	var rows []struct {
+		Severity string
+		Places   []struct{ Where, Severity string }
+	}
+	if err := json.Unmarshal([]byte(printedCerts(t, FormatJSON, []*kube.Cert{root})), &rows); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, fmt.Sprint(rows), "[{bad [{root:6443 bad} {webhook hook notice}]}]")
+	var severities []string
+	for _, s := range parseMetrics(t, printedCerts(t, FormatPrometheus, []*kube.Cert{root})) {
+		if s.metric == "ktriage_certificate_severity" {
+			severities = append(severities, fmt.Sprintf("%s=%d", s.labels["where"], s.value))
+		}
+	}
+	equal(t, strings.Join(severities, " "), "root:6443=2 webhook hook=0")
+}
+
+func TestPrintedSourcesSayWhichCouldNotBeRead(t *testing.T) {
+	out := printed(t, func(b *strings.Builder) error {
+		return PrintSourcesRead(b, []string{"kubeconfig", "TLS Secrets"}, map[string]bool{"kubeconfig": true})
+	})
+	var got []string
+	for _, s := range parseMetrics(t, out) {
+		got = append(got, fmt.Sprintf("%s %s=%d", s.metric, s.labels["source"], s.value))
+	}
+	equal(t, strings.Join(got, ", "), "ktriage_certificates_source_read kubeconfig=1, ktriage_certificates_source_read TLS Secrets=0")
+}
+
+func TestPrintedPlaceOfUsualLengthIsWhole(t *testing.T) {
+	where := "configmap kube-system/extension-apiserver-authentication requestheader-client-ca-file"
+	row := certRow("front-proxy-ca", noon.AddDate(1, 0, 0), func(c *kube.Cert) { c.Places[0].Where = where })
+	if out := printedCerts(t, FormatTable, []*kube.Cert{row}); !strings.Contains(out, where) {
+		t.Errorf("it is cut:\n%s", out)
+	}
 }
 
 func TestPrintedTableBoundsWhatOthersHaveNamed(t *testing.T) {

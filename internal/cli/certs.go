@@ -36,12 +36,13 @@ type certsFlags struct {
 	output         choice
 	warn, critical days
 	kubeadm        bool
+	strict         bool
 }
 
 // certsCommand prints every certificate that can be seen from here.
 func (p *program) certsCommand(o *options) *cobra.Command {
 	limits := kube.DefaultCertLimits()
-	f := &certsFlags{output: newChoice("table", "json", "prometheus"), warn: days(limits.Warn), critical: days(limits.Critical)}
+	f := &certsFlags{output: newChoice("table", "json", string(views.FormatPrometheus), nagios), warn: days(limits.Warn), critical: days(limits.Critical)}
 	cmd := &cobra.Command{
 		Use: certsName + " [FILTER...]", Aliases: []string{"cert", "certificates"}, GroupID: groupCommands, DisableFlagsInUseLine: true,
 		Short: "Print every certificate, soonest to expire first",
@@ -51,15 +52,16 @@ the same with ktriage --pane certs.
 
 It exits as monitoring plugins do: 0 all is well, 1 something is a warning, 2
 something is critical or has expired, 3 unknown: a flag is wrong, the API server
-does not answer, or nothing could be read. It takes 30s at most, or what
---request-timeout says.`,
+does not answer, or nothing could be read. What may not be read, or cannot, is
+3 with --strict only. It takes 30s at most, or what --request-timeout says.`,
 		Example: `  ktriage certs
   ktriage certs apiserver '!etcd'
   ktriage certs --warn 45d --critical 2w -o json
-  ktriage certs -o prometheus > certs.prom.$$ && mv certs.prom.$$ certs.prom
+  ktriage certs -o prometheus > certs.prom.$$; mv certs.prom.$$ certs.prom
+  ktriage certs -o nagios --strict
   sudo ktriage certs --kubeadm --kubeconfig /etc/kubernetes/admin.conf`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return unknown(p.certs(cmd, o, f, strings.Join(args, " ")))
+			return f.unknown(cmd, p.certs(cmd, o, f, strings.Join(args, " ")))
 		},
 	}
 	flags := cmd.Flags()
@@ -67,21 +69,29 @@ does not answer, or nothing could be read. It takes 30s at most, or what
 	flags.Var(&f.warn, "warn", "a warning from `time` before the end, where renewed by hand")
 	flags.Var(&f.critical, "critical", "critical from `time` before the end")
 	flags.BoolVar(&f.kubeadm, "kubeadm", false, "the table of kubeadm certs check-expiration, and no more")
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return unknown(flagError(cmd, err)) })
+	flags.BoolVar(&f.strict, "strict", false, "exit code 3 if a source could not be read and nothing is worse")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return f.unknown(cmd, flagError(cmd, err)) })
 	return cmd
 }
 
-// unknown gives an error the exit code of a state that nobody knows. The exit codes of states are no errors.
-func unknown(err error) error {
+// unknown gives an error the exit code of a state that nobody knows, and says it where a monitor reads. The exit codes of states
+// are no errors.
+func (f *certsFlags) unknown(cmd *cobra.Command, err error) error {
 	var state certsState
 	if err == nil || errors.As(err, &state) {
 		return err
 	}
+	out := &complaint{code: certsUnknown}
 	if ours, ok := errors.AsType[*complaint](err); ok {
-		return &complaint{sentence: ours.sentence, next: ours.next, code: certsUnknown}
+		out.sentence, out.next = ours.sentence, ours.next
+	} else {
+		e := kube.Explain(err)
+		out.sentence, out.next = e.Sentence, e.Next
 	}
-	e := kube.Explain(err)
-	return &complaint{sentence: e.Sentence, next: e.Next, code: certsUnknown}
+	if f.output.value == nagios {
+		fmt.Fprintln(cmd.OutOrStdout(), nagiosHead(certsUnknown, out.sentence))
+	}
+	return out
 }
 
 // certsState ends the program with an exit code, after all has been said.
@@ -99,6 +109,8 @@ func (f *certsFlags) check(words string) error {
 		return usage("Leave out one of the two.", "--kubeadm prints kubeadm's table, and takes no filter.")
 	case f.kubeadm && f.output.value != "table":
 		return usage("Leave out one of the two.", "--kubeadm prints kubeadm's table, and not %s.", f.output.value)
+	case f.kubeadm && f.strict:
+		return usage("Leave out one of the two.", "--kubeadm prints kubeadm's table, and --strict is about all the rest.")
 	}
 	return nil
 }
@@ -137,14 +149,15 @@ func (p *program) certs(cmd *cobra.Command, o *options, f *certsFlags, words str
 	rows := slices.DeleteFunc(read.rows, func(c *kube.Cert) bool {
 		return !filter.Keep(func(word string) bool { return c.Matches(word, m) })
 	})
-	if err := views.PrintCerts(cmd.OutOrStdout(), views.Format(f.output.value), rows, m); err != nil {
+	v := judgeCerts(rows, read.sources, read.own, m)
+	v.strict = f.strict
+	if len(rows) == 0 && !filter.Empty() {
+		v.none = fmt.Sprintf("No certificates match %s.", text.Clean(filter.Text))
+	}
+	if err := v.print(cmd.OutOrStdout(), f.output.value); err != nil {
 		return fmt.Errorf("print the certificates: %w", err)
 	}
-	if len(rows) == 0 && !filter.Empty() {
-		fmt.Fprintf(cmd.ErrOrStderr(), "No certificates match %s.\n", text.Clean(filter.Text))
-		return certsState(certsUnknown)
-	}
-	return p.concludeCerts(cmd.ErrOrStderr(), read.own, rows, m)
+	return p.concludeCerts(cmd.ErrOrStderr(), v, f.output.value)
 }
 
 // kubeadmTable prints what kubeadm would, and is judged by that alone: where all of it lies on this machine, it does not matter
@@ -154,76 +167,31 @@ func (p *program) kubeadmTable(cmd *cobra.Command, i *certs.Inventory, own error
 	if err := views.PrintKubeadm(cmd.OutOrStdout(), leaves, authorities, m); err != nil {
 		return fmt.Errorf("print the certificates: %w", err)
 	}
-	rows := slices.Concat(leaves, authorities)
-	if _, unseen := countCerts(rows, m); unseen == 0 {
-		own = nil
+	v := judgeCerts(slices.Concat(leaves, authorities), nil, own, m)
+	if v.undated == 0 {
+		v.own = nil
 	}
-	return p.concludeCerts(cmd.ErrOrStderr(), own, rows, m)
+	return p.concludeCerts(cmd.ErrOrStderr(), v, "table")
 }
 
 // concludeCerts says on the side what the rows do not, the state in one line and what could not be seen, and gives the exit
-// code.
-func (p *program) concludeCerts(w io.Writer, own error, rows []*kube.Cert, m kube.Moment) error {
-	if own != nil {
-		e := kube.Explain(own)
-		p.say(e.Sentence, e.Next, 0)
+// code. What a monitor reads has said it already.
+func (p *program) concludeCerts(w io.Writer, v *certsVerdict, format string) error {
+	switch {
+	case format == nagios:
+	case v.none != "":
+		fmt.Fprintln(w, v.none)
+	default:
+		if v.own != nil {
+			e := kube.Explain(v.own)
+			p.say(e.Sentence, e.Next, 0)
+		}
+		fmt.Fprintln(w, v.summary())
 	}
-	counts, unseen := countCerts(rows, m)
-	seen := len(rows) - unseen
-	note := fmt.Sprintf("%s: %d critical, %d with a warning", text.Plural(seen, "certificate", "certificates"),
-		counts[kube.Bad], counts[kube.Warning])
-	if next := nextCert(rows, m.Now); next != nil {
-		note += fmt.Sprintf("; next: %s at %s in %s", next.Name, next.Place().Where, next.LeftText(m.Now))
-	}
-	if unseen > 0 {
-		note += fmt.Sprintf("; %s could not be seen", text.Plural(unseen, "place", "places"))
-	}
-	fmt.Fprintln(w, note+".")
-	if code := certsCode(rows, own, m); code != certsWell {
+	if code := v.code(); code != certsWell {
 		return certsState(code)
 	}
 	return nil
-}
-
-// countCerts counts the rows that were seen by their severity, and those that were not.
-func countCerts(rows []*kube.Cert, m kube.Moment) (counts [kube.Bad + 1]int, unseen int) {
-	for _, c := range rows {
-		if c.Unseen != "" {
-			unseen++
-			continue
-		}
-		counts[c.Severity(m)]++
-	}
-	return counts, unseen
-}
-
-// nextCert is what somebody has to renew first of what has not expired, nil if there is nothing.
-func nextCert(rows []*kube.Cert, now time.Time) *kube.Cert {
-	var next *kube.Cert
-	for _, c := range rows {
-		if class := c.Place().Class; c.Unseen != "" || class == kube.ShortLived || class == kube.BootstrapToken {
-			continue
-		}
-		if end := c.Ends(); end.After(now) && (next == nil || cmp.Or(end.Compare(next.Ends()), cmp.Compare(c.Name, next.Name)) < 0) {
-			next = c
-		}
-	}
-	return next
-}
-
-// certsCode is the exit code. What is known to be wrong counts for more than what is not known; a place that cannot be seen is
-// no news, but a server that does not speak with us is, and so is a reading that has found nothing.
-func certsCode(rows []*kube.Cert, own error, m kube.Moment) int {
-	counts, unseen := countCerts(rows, m)
-	switch {
-	case counts[kube.Bad] > 0:
-		return certsCritical
-	case counts[kube.Warning] > 0:
-		return certsWarning
-	case own != nil, unseen == len(rows):
-		return certsUnknown
-	}
-	return certsWell
 }
 
 // days is a time as certificates have them: 30d, 2w, 12h, 1d12h.

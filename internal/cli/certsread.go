@@ -62,8 +62,9 @@ const (
 
 // certsRead is what one reading has given.
 type certsRead struct {
-	rows []*kube.Cert
-	own  error // why the API server does not speak with us, nil if it does
+	rows    []*kube.Cert
+	sources []certs.SourceState
+	own     error // why the API server does not speak with us, nil if it does
 }
 
 // readCerts reads everything once and gives what could be read within limit; a source that has not come to an end by then is
@@ -93,6 +94,6 @@ func readCerts(ctx context.Context, c *kube.Cluster, i *certs.Inventory, limit t
 			complete, probed = nil, nil
 		}
 	}
-	out.rows = i.Now()
+	out.rows, out.sources = i.Now(), i.Sources()
 	return out, nil
 }

@@ -166,10 +166,10 @@ func TestCertsExitAsMonitoringPluginsDo(t *testing.T) {
 		code         int
 		says         string // on standard error
 	}{
-		{"all is well", stages.kubeconfig(), []string{namespace, "--warn", "2w"}, 0, "0 critical, 0 with a warning"},
+		{"all is well", stages.kubeconfig(), []string{namespace, "--warn", "2w"}, 0, "0 critical, 0 with a warning; next: plugin-tls"},
 		{"a warning", stages.kubeconfig(), []string{namespace}, 1, "0 critical, 1 with a warning; next: plugin-tls at secret " + namespace + "/plugin-tls in 19d"},
 		{"critical", stages.kubeconfig(), []string{namespace, "--critical", "3w"}, 2, "1 critical"},
-		{"expired", stages.kubeconfig(), []string{expired, "--warn", "0", "--critical", "0"}, 2, "1 critical"},
+		{"expired", stages.kubeconfig(), []string{expired, "--warn", "0", "--critical", "0"}, 2, "1 critical, 0 with a warning: expired-tls (secret " + expired + "/expired-tls) EXPIRED 60m ago; 1 certificate in all."},
 		{"bad flag", stages.kubeconfig(), []string{"--warn", "soon"}, 3, "--warn cannot be"},
 		{"no such row", stages.kubeconfig(), []string{"no-such-row"}, 3, "No certificates match no-such-row."},
 		{"server that is away", lost, nil, 3, "refuses connections"},
@@ -241,23 +241,41 @@ func keyMaterial(t *testing.T, path, text string) []string {
 // notAllowed is what a row says that the server has forbidden, or that it has refused without a word.
 var notAllowed = regexp.MustCompile(`(?i)forbidden|not allowed|may not|unknown \(`)
 
-func TestRightsOfTheDocumentAreEnoughForEveryRow(t *testing.T) {
+// documentRights are the pieces of YAML of the document that give rights, in order, for a service account "monitor" in a namespace
+// of that name, and under that name.
+func documentRights(t *testing.T, name string) (files []string) {
+	t.Helper()
 	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "certificates.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	role := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(document)
-	if role == nil {
-		t.Fatal("the document has no role")
+	for n, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(document, -1) {
+		if !strings.HasPrefix(string(block[1]), "apiVersion: rbac") {
+			continue
+		}
+		file := filepath.Join(t.TempDir(), fmt.Sprintf("rights-%d.yaml", n))
+		renamed := strings.NewReplacer("ktriage-certs", name, "namespace: monitoring", "namespace: "+name).Replace(string(block[1]))
+		if err := os.WriteFile(file, []byte(renamed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
 	}
+	if len(files) != 3 {
+		t.Fatalf("%d pieces of rights in the document, want one without secrets, the secrets, and what is done", len(files))
+	}
+	return files
+}
+
+func TestRightsOfTheDocumentAreEnoughForEveryRow(t *testing.T) {
 	name := "certs-" + strings.ToLower(rand.Text()[:6])
-	file := filepath.Join(t.TempDir(), "role.yaml")
-	if err := os.WriteFile(file, []byte(strings.Replace(string(role[1]), "ktriage-certs", name, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	rights := documentRights(t, name)
 	stages.kubectl(t, "create", "namespace", name)
 	t.Cleanup(func() { stages.kubectl(t, "delete", "namespace", name, "--wait=false") })
 	config := stages.user(t, "monitor", name)
+	grant := func(file string) {
+		stages.kubectl(t, "create", "-f", file)
+		t.Cleanup(func() { stages.kubectl(t, "delete", "-f", file) })
+	}
 	forbidden := func() (out []string) {
 		rows, _ := printedCerts(t, config)
 		for _, c := range rows {
@@ -270,16 +288,61 @@ func TestRightsOfTheDocumentAreEnoughForEveryRow(t *testing.T) {
 	if without := forbidden(); len(without) < 5 {
 		t.Errorf("without any right only this is forbidden: %q", without)
 	}
-	stages.kubectl(t, "create", "-f", file)
-	t.Cleanup(func() { stages.kubectl(t, "delete", "clusterrole", name) })
-	stages.kubectl(t, "create", "clusterrolebinding", name, "--clusterrole="+name, "--serviceaccount="+name+":monitor")
-	t.Cleanup(func() { stages.kubectl(t, "delete", "clusterrolebinding", name) })
+	if lax, strict := ktriage(t, config, "certs"), ktriage(t, config, "certs", "--strict", "-o", "nagios"); lax.code != 0 || strict.code != 3 ||
+		!strings.HasPrefix(strict.out, "CERTIFICATES UNKNOWN - ") || !strings.Contains(strict.out, "\nnot read: TLS Secrets: ") {
+		t.Errorf("without any right: %d, and with --strict %d: %s", lax.code, strict.code, strict.out)
+	}
+
+	grant(rights[0])
 	var with []string
 	if !within(20*time.Second, func() bool { // the server reads roles a little later
+		with = forbidden()
+		return len(with) > 0 && !slices.ContainsFunc(with, func(row string) bool {
+			return !regexp.MustCompile(`(?i)secret|token|kubeadm-certs`).MatchString(row)
+		})
+	}) {
+		t.Errorf("with the rights but for Secrets this is forbidden:\n%s", strings.Join(with, "\n"))
+	}
+	grant(rights[1])
+	if !within(20*time.Second, func() bool {
 		with = forbidden()
 		return len(with) == 0
 	}) {
 		t.Errorf("with the rights of the document this is forbidden:\n%s", strings.Join(with, "\n"))
+	}
+	if strict := ktriage(t, config, "certs", "--strict"); strict.code != 0 {
+		t.Errorf("with all rights --strict ends with %d: %s", strict.code, strict.err)
+	}
+}
+
+func TestRightsOfTheDocumentLetOneApproveAndRenew(t *testing.T) {
+	name := "certs-" + strings.ToLower(rand.Text()[:6])
+	file := documentRights(t, name)[2]
+	stages.kubectl(t, "create", "-f", file)
+	t.Cleanup(func() { stages.kubectl(t, "delete", "-f", file) })
+	reviewed := func(right ...string) bool {
+		review := fmt.Sprintf(`{"apiVersion":"authorization.k8s.io/v1","kind":"SubjectAccessReview","spec":{"user":"system:serviceaccount:%s:monitor",`+
+			`"resourceAttributes":{"verb":%q,"group":%q,"resource":%q,"subresource":%q,"name":%q}}}`,
+			name, right[0], right[1], right[2], right[3], right[4])
+		asked := filepath.Join(t.TempDir(), "review.json")
+		if err := os.WriteFile(asked, []byte(review), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(stages.kubectl(t, "create", "-f", asked, "-o", "jsonpath={.status.allowed}")) == "true"
+	}
+	for _, right := range [][]string{
+		{"update", "certificates.k8s.io", "certificatesigningrequests", "approval", "csr-1"},
+		{"approve", "certificates.k8s.io", "signers", "", "kubernetes.io/kubelet-serving"},
+		{"update", "cert-manager.io", "certificates", "status", "web"},
+		{"get", "certificates.k8s.io", "certificatesigningrequests", "", "csr-1"},
+		{"get", "", "nodes", "", "node-1"},
+	} {
+		if !within(20*time.Second, func() bool { return reviewed(right...) }) {
+			t.Errorf("they do not allow %q", right)
+		}
+	}
+	if reviewed("approve", "certificates.k8s.io", "signers", "", "kubernetes.io/kube-apiserver-client") {
+		t.Error("they allow to approve what makes anybody an administrator")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,7 +35,11 @@ type registry struct {
 	config *rest.Config
 	client kubernetes.Interface
 	name   string // of its nodes, which are "name-suffix"
+	net    string // the first three numbers of addresses that no other test has
 }
+
+// registries counts them: an address that two nodes have is nobody's own.
+var registries atomic.Int32
 
 func newRegistry(t *testing.T) *registry {
 	t.Helper()
@@ -43,7 +48,8 @@ func newRegistry(t *testing.T) *registry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &registry{t, cfg, s.client, s.name}
+	n := registries.Add(1)
+	return &registry{t, cfg, s.client, s.name, fmt.Sprintf("10.%d.%d", 200+n/250, n%250)}
 }
 
 func (r *registry) ok(err error) {
@@ -70,21 +76,36 @@ func (r *registry) node(suffix string, addresses ...string) string {
 // address gives a node other addresses.
 func (r *registry) address(node string, addresses ...string) {
 	r.t.Helper()
+	r.addressAs(r.client, node, addresses...)
+}
+
+func (r *registry) addressAs(client kubernetes.Interface, node string, addresses ...string) {
+	r.t.Helper()
 	for try := 0; ; try++ {
-		n, err := r.client.CoreV1().Nodes().Get(r.t.Context(), node, metav1.GetOptions{})
+		n, err := client.CoreV1().Nodes().Get(r.t.Context(), node, metav1.GetOptions{})
 		r.ok(err)
 		n.Status.Addresses = nil
 		for _, a := range addresses {
 			kind, value, _ := strings.Cut(a, " ")
 			n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeAddressType(kind), Address: value})
 		}
-		_, err = r.client.CoreV1().Nodes().UpdateStatus(r.t.Context(), n, metav1.UpdateOptions{})
+		_, err = client.CoreV1().Nodes().UpdateStatus(r.t.Context(), n, metav1.UpdateOptions{})
 		if apierrors.IsConflict(err) && try < 20 { // the node controller writes too
 			continue
 		}
 		r.ok(err)
 		return
 	}
+}
+
+// kubelet is what the kubelet of a node can do.
+func (r *registry) kubelet(node string) kubernetes.Interface {
+	r.t.Helper()
+	cfg := rest.CopyConfig(r.config)
+	cfg.Impersonate = rest.ImpersonationConfig{UserName: "system:node:" + node, Groups: []string{"system:nodes", "system:authenticated"}}
+	client, err := kubernetes.NewForConfig(cfg)
+	r.ok(err)
+	return client
 }
 
 // asks makes a request as a kubelet does, in the name of a node, and gives it as the server has it.
@@ -95,10 +116,6 @@ func (r *registry) asks(node string, names []string, change ...func(*certificate
 
 func (r *registry) asksWith(key *ecdsa.PrivateKey, node string, names []string, change ...func(*certificatesv1.CertificateSigningRequest)) kube.Ref {
 	r.t.Helper()
-	cfg := rest.CopyConfig(r.config)
-	cfg.Impersonate = rest.ImpersonationConfig{UserName: "system:node:" + node, Groups: []string{"system:nodes", "system:authenticated"}}
-	kubelet, err := kubernetes.NewForConfig(cfg)
-	r.ok(err)
 	o := &certificatesv1.CertificateSigningRequest{ObjectMeta: metav1.ObjectMeta{GenerateName: r.name + "-"},
 		Spec: certificatesv1.CertificateSigningRequestSpec{
 			Request:    kubetest.Ask(key, "system:node:"+node, []string{"system:nodes"}, names...),
@@ -108,7 +125,7 @@ func (r *registry) asksWith(key *ecdsa.PrivateKey, node string, names []string, 
 	for _, c := range change {
 		c(o)
 	}
-	made, err := kubelet.CertificatesV1().CertificateSigningRequests().Create(r.t.Context(), o, metav1.CreateOptions{})
+	made, err := r.kubelet(node).CertificatesV1().CertificateSigningRequests().Create(r.t.Context(), o, metav1.CreateOptions{})
 	r.ok(err)
 	r.t.Cleanup(func() {
 		_ = r.client.CertificatesV1().CertificateSigningRequests().Delete(context.WithoutCancel(r.t.Context()), made.Name, metav1.DeleteOptions{})
@@ -161,8 +178,8 @@ func (d *drained) decidedExactly(want ...string) {
 func TestServingRequestThatAgreesWithItsNodeIsApprovedByOneRequestAndSigned(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(t)
-	node := r.node("a", "Hostname "+r.name+"-a", "InternalIP 10.8.3.103", "ExternalIP 192.0.2.7")
-	ref := r.asks(node, []string{node, "10.8.3.103", "192.0.2.7"})
+	node := r.node("a", "Hostname "+r.name+"-a", "InternalIP "+r.net+".103", "ExternalIP "+r.net+".7")
+	ref := r.asks(node, []string{node, r.net + ".103", r.net + ".7"})
 	o := stages.operate(t, stages.kubeconfig())
 	p := o.planOf(action.Approve, o.csrTarget(ref), nil)
 	t.Log(sheetOf(p))
@@ -199,13 +216,13 @@ func TestServingRequestThatAgreesWithItsNodeIsApprovedByOneRequestAndSigned(t *t
 func TestRequestForAnAddressOfAnotherNodeWantsTheNameTyped(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(t)
-	node := r.node("a", "Hostname "+r.name+"-a", "InternalIP 10.8.3.103")
-	other := r.node("b", "InternalIP 10.8.3.203")
-	ref := r.asks(node, []string{node, "10.8.3.203"})
+	node := r.node("a", "Hostname "+r.name+"-a", "InternalIP "+r.net+".103")
+	other := r.node("b", "InternalIP "+r.net+".203")
+	ref := r.asks(node, []string{node, r.net + ".203"})
 	o := stages.operate(t, stages.kubeconfig())
 	p := o.planOf(action.Approve, o.csrTarget(ref), nil)
 	t.Log(sheetOf(p))
-	for _, want := range []string{"10.8.3.203 is not an address of " + node, other, "✗ differs", "can answer the API server as"} {
+	for _, want := range []string{r.net + ".203 is not an address of " + node, other, "✗ differs", "can answer the API server as"} {
 		if !strings.Contains(sheetOf(p), want) {
 			t.Errorf("the sheet does not say %q", want)
 		}
@@ -227,6 +244,20 @@ func TestRequestForAnAddressOfAnotherNodeWantsTheNameTyped(t *testing.T) {
 	d.decidedExactly("update approval " + ref.Name + " 200")
 }
 
+// NodeRestriction lets a kubelet give its own Node the address of another.
+func TestAddressThatAKubeletHasGivenItsNodeIsNotBelievedWhereAnotherHasIt(t *testing.T) {
+	t.Parallel()
+	r := newRegistry(t)
+	node, other := r.node("a", "Hostname "+r.name+"-a"), r.node("b", "InternalIP "+r.net+".203")
+	r.addressAs(r.kubelet(node), node, "Hostname "+node, "InternalIP "+r.net+".203")
+	ref := r.asks(node, []string{node, r.net + ".203"})
+	o := stages.operate(t, stages.kubeconfig())
+	p := o.planOf(action.Approve, o.csrTarget(ref), nil)
+	if says := node + " calls " + r.net + ".203 its own. Another node has it: " + other; p.Tier != action.Write || !strings.Contains(sheetOf(p), says) {
+		t.Errorf("tier %d, and it does not say %q:\n%s", p.Tier, says, sheetOf(p))
+	}
+}
+
 func TestRequestThatIsNotAsThePlanShowedItIsNotDecided(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
@@ -243,18 +274,20 @@ func TestRequestThatIsNotAsThePlanShowedItIsNotDecided(t *testing.T) {
 			"is Denied by now (KubectlDeny: This CSR was denied by kubectl certificate deny.): it changed since the plan was made"},
 		"approved": {func(r *registry, ref kube.Ref, _ string) { stages.kubectl(r.t, "certificate", "approve", ref.Name) }, "409", action.Done, "; approved by somebody else before (KubectlApprove: This CSR was"},
 		"touched":  {func(r *registry, ref kube.Ref, _ string) { stages.kubectl(r.t, "label", "csr", ref.Name, "a=b") }, "409", action.Failed, "changed since the plan was made; nothing was done"},
-		"another address": {func(r *registry, _ kube.Ref, node string) { r.address(node, "Hostname "+node, "InternalIP 10.8.3.99") }, "", action.Failed,
-			"InternalIP 10.8.3.99: they changed since the plan was made; nothing was done"},
+		"another address": {func(r *registry, _ kube.Ref, node string) {
+			r.address(node, "Hostname "+node, "InternalIP "+r.net+".99")
+		}, "", action.Failed,
+			".99: they changed since the plan was made; nothing was done"},
 		"node replaced": {func(r *registry, _ kube.Ref, node string) {
 			r.ok(r.client.CoreV1().Nodes().Delete(r.t.Context(), node, metav1.DeleteOptions{}))
-			r.node(strings.TrimPrefix(node, r.name+"-"), "Hostname "+node, "InternalIP 10.8.3.103")
+			r.node(strings.TrimPrefix(node, r.name+"-"), "Hostname "+node, "InternalIP "+r.net+".103")
 		}, "", action.Failed, "is another one: it changed since the plan was made"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			r := newRegistry(t)
-			node := r.node("a", "Hostname "+r.name+"-a", "InternalIP 10.8.3.103")
-			ref := r.asks(node, []string{node, "10.8.3.103"})
+			node := r.node("a", "Hostname "+r.name+"-a", "InternalIP "+r.net+".103")
+			ref := r.asks(node, []string{node, r.net + ".103"})
 			o := stages.operate(t, stages.kubeconfig())
 			p := o.planOf(action.Approve, o.csrTarget(ref), nil)
 			c.happens(r, ref, node)
@@ -340,12 +373,12 @@ func TestKeyOfAnIssuedCertificateIsNotNew(t *testing.T) {
 	first := r.asksWith(key, node, []string{node})
 	second := r.asksWith(key, node, []string{node})
 	o := stages.operate(t, stages.kubeconfig())
-	if p := o.planOf(action.Approve, o.csrTarget(second), nil); p.Tier != action.Read || !strings.Contains(sheetOf(p), "asked before: "+first.Name) {
+	if p := o.planOf(action.Approve, o.csrTarget(second), nil); p.Tier != action.Read || !strings.Contains(sheetOf(p), "asked before:") || !strings.Contains(sheetOf(p), first.Name) {
 		t.Errorf("asked again, never answered: tier %d\n%s", p.Tier, sheetOf(p))
 	}
 	stages.kubectl(t, "certificate", "approve", first.Name)
 	await(t, "a certificate", 20*time.Second, func() bool { return len(r.get(first).Status.Certificate) > 0 })
-	if p := o.planOf(action.Approve, o.csrTarget(second), nil); p.Tier != action.Write || !strings.Contains(sheetOf(p), "used by "+first.Name) {
+	if p := o.planOf(action.Approve, o.csrTarget(second), nil); p.Tier != action.Write || !strings.Contains(sheetOf(p), "The key is not new: "+first.Name+", of ") {
 		t.Errorf("used for a certificate: tier %d\n%s", p.Tier, sheetOf(p))
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // plainer are the signs of ours that have a likeness in ASCII.
-var plainer = map[string]string{"…": "~", "·": "-", "›": ">", "→": ">", "⏎": "/"}
+var plainer = map[string]string{"…": "~", "·": "-", "›": ">", "→": ">", "⏎": "/", "✓": "+", "✗": "x"}
 
 // ASCII makes a text, styled or not, fit for a terminal that shows nothing else: an accent goes, a sign of ours becomes its
 // likeness, and everything else a question mark for each cell that it takes. The width stays.

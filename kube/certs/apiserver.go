@@ -53,7 +53,7 @@ func (i *Inventory) serverSources() []*source {
 			each = append(each, serverEndpoint(address, where, name, node, trusted))
 		}
 		i.askAll(ctx, each, put)
-		return nil
+		return context.Cause(ctx)
 	}
 	return []*source{s}
 }
@@ -96,28 +96,18 @@ func serverEndpoint(address, where, name, node string, trusted *trust) endpoint 
 
 // judgeServer says what is wrong with an API server's certificate beside its dates.
 func judgeServer(p *kube.CertPlace, chain []*x509.Certificate, trusted *trust) {
-	p.Authority = authority(chain[0])
-	p.Renew = renewalOf(chain[0], "apiserver", "kube-apiserver")
-	for _, note := range []string{trusted.fault(chain, time.Now()), missingServiceName(chain[0])} {
-		if note != "" {
-			p.Note = strings.TrimPrefix(p.Note+"; "+note, "; ")
-		}
+	p.Renew = renewalOf(p, chain[0], "apiserver", "kube-apiserver")
+	if p.Note = trusted.fault(chain, time.Now()); p.Note != "" {
+		p.Severity = kube.Notice // and not more: what we are let in by may be a proxy, with a certificate of its own
 	}
 }
 
-// serviceName is how pods call the API server.
-const serviceName = "kubernetes.default.svc"
-
-func missingServiceName(leaf *x509.Certificate) string {
-	if leaf.VerifyHostname(serviceName) == nil {
-		return ""
-	}
-	return "not valid for " + serviceName + ", as which pods know it"
-}
-
-// renewalOf says how a certificate of a control plane is renewed where its issuer tells who made it.
-func renewalOf(leaf *x509.Certificate, kubeadmName, component string) string {
+// renewalOf says how a certificate of a control plane is renewed where its issuer tells who made it. Others than kubeadm call their
+// CA kubernetes too, EKS among them, whose API servers are on no node that can be seen.
+func renewalOf(p *kube.CertPlace, leaf *x509.Certificate, kubeadmName, component string) string {
 	switch cn := leaf.Issuer.CommonName; {
+	case (cn == "kubernetes" || cn == "etcd-ca") && p.Host == "":
+		return "where kubeadm made it: kubeadm certs renew " + kubeadmName + ", on its control-plane node, then restart " + component
 	case cn == "kubernetes", cn == "etcd-ca":
 		return "kubeadm certs renew " + kubeadmName + ", then restart " + component
 	case strings.HasPrefix(cn, "k3s-"):
@@ -135,7 +125,9 @@ func (i *Inventory) ownServer(ctx context.Context, e endpoint) finding {
 	if refused == nil {
 		return f
 	}
-	err := i.cluster.Client().CoreV1().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+	limited, stop := context.WithTimeout(ctx, firstRequest)
+	defer stop()
+	err := i.cluster.Client().CoreV1().RESTClient().Get().AbsPath("/version").Do(limited).Error()
 	chain := i.cluster.Served().Chain
 	switch _, status := errors.AsType[*apierrors.StatusError](err); {
 	case len(chain) > 0 && (err == nil || status || kube.Untrusted(err)):
@@ -164,7 +156,7 @@ func (i *Inventory) askAll(ctx context.Context, all []endpoint, put func(...find
 func (i *Inventory) serverAddresses(ctx context.Context) ([]string, error) {
 	client, out := i.cluster.Client(), []string(nil)
 	list, err := client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).
-		List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=kubernetes", Limit: listPage})
+		List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=kubernetes", Limit: pageSize})
 	if err == nil {
 		for _, s := range list.Items {
 			for _, port := range s.Ports {
@@ -178,7 +170,7 @@ func (i *Inventory) serverAddresses(ctx context.Context) ([]string, error) {
 	if !apierrors.IsForbidden(err) {
 		return nil, fmt.Errorf("list the endpoints of default/kubernetes: %w", err)
 	}
-	e, older := client.CoreV1().Endpoints(metav1.NamespaceDefault).Get(ctx, "kubernetes", metav1.GetOptions{}) //nolint:staticcheck // for old roles
+	e, older := client.CoreV1().Endpoints(metav1.NamespaceDefault).Get(ctx, "kubernetes", metav1.GetOptions{})
 	if older != nil {
 		return nil, fmt.Errorf("list the endpoints of default/kubernetes: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -286,8 +287,8 @@ func TestAddressesOfAPIServersComeFromEndpointsWhereSlicesAreForbidden(t *testin
 	a.has("/api/v1/namespaces/default/endpoints/kubernetes", &corev1.Endpoints{ //nolint:staticcheck // what is tested
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Endpoints"},
 		Subsets: []corev1.EndpointSubset{{ //nolint:staticcheck // what is tested
-			Addresses: []corev1.EndpointAddress{{IP: "10.0.0.2"}, {IP: "fd00::1"}, {IP: "10.0.0.2"}}, //nolint:staticcheck // what is tested
-			Ports:     []corev1.EndpointPort{{Port: 6443}},                                           //nolint:staticcheck // what is tested
+			Addresses: []corev1.EndpointAddress{{IP: "10.0.0.2"}, {IP: "fd00::1"}, {IP: "10.0.0.2"}},
+			Ports:     []corev1.EndpointPort{{Port: 6443}},
 		}},
 	})
 	got, err := i.serverAddresses(t.Context())
@@ -304,27 +305,26 @@ func TestWhatIsWrongWithAnAPIServersCertificate(t *testing.T) {
 		p.AddCert(c)
 		return p
 	}
-	bare := server("api.example.com", day)
-	bare.DNSNames = []string{"api.example.com"}
 	for name, c := range map[string]struct {
 		by       *mint
 		template *x509.Certificate
 		trust    *trust
 		want     string
 	}{
-		"nothing":              {ca, server("api", day), &trust{pool(ca.cert), "api"}, ""},
-		"nothing, expired":     {ca, server("api", -day), &trust{pool(ca.cert), "api"}, ""},
-		"another authority":    {other, server("api", day), &trust{pool(ca.cert), "api"}, "the kubeconfig does not trust whoever signed it"},
-		"another name":         {ca, server("api", day), &trust{pool(ca.cert), "10.0.0.1"}, "not valid for 10.0.0.1"},
-		"the CA is over":       {old, server("api", day), &trust{pool(old.cert), "api"}, "the CA that signed it is not valid now"},
-		"no name for pods":     {ca, bare, &trust{pool(ca.cert), "api.example.com"}, "not valid for kubernetes.default.svc, as which pods know it"},
-		"nothing is verified":  {other, server("api", day), nil, ""},
-		"two things at a time": {other, bare, &trust{pool(ca.cert), "api.example.com"}, "the kubeconfig does not trust whoever signed it; not valid for kubernetes.default.svc, as which pods know it"},
+		"nothing":             {ca, server("api", day), &trust{pool(ca.cert), "api"}, ""},
+		"nothing, expired":    {ca, server("api", -day), &trust{pool(ca.cert), "api"}, ""},
+		"another authority":   {other, server("api", day), &trust{pool(ca.cert), "api"}, "the kubeconfig does not trust whoever signed it"},
+		"another name":        {ca, server("api", day), &trust{pool(ca.cert), "10.0.0.1"}, "not valid for 10.0.0.1"},
+		"the CA is over":      {old, server("api", day), &trust{pool(old.cert), "api"}, "the CA that signed it is not valid now"},
+		"nothing is verified": {other, server("api", day), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			own := c.by.pair(c.template)
 			var p kube.CertPlace
 			judgeServer(&p, []*x509.Certificate{own.Leaf}, c.trust)
+			if flagged := p.Severity == kube.Notice; flagged != (c.want != "") {
+				t.Errorf("it is %s", p.Severity)
+			}
 			if p.Note != c.want {
 				t.Errorf("it says %q, want %q", p.Note, c.want)
 			}
@@ -369,4 +369,35 @@ func TestEveryControlPlaneIsAskedByTheNameOfTheKubeconfig(t *testing.T) {
 	if heard.name != "api.example.com" {
 		t.Errorf("it was asked for %q", heard.name)
 	}
+}
+
+// EKS calls its CA as kubeadm does, and nobody can run kubeadm there.
+func TestOnlyOfANodeItIsSaidThatKubeadmRenewsIt(t *testing.T) {
+	x := newMint(t, "kubernetes", time.Now().Add(day)).pair(server("kube-apiserver", day))
+	seen := func(where, host string) finding {
+		return serverEndpoint(where, where, "api", host, nil).seen([]*x509.Certificate{x.Leaf})
+	}
+	if p := seen("abc.eks.example:443", "").cert.Place(); strings.HasPrefix(p.Renew, "kubeadm") {
+		t.Errorf("of a server of nobody knows which node: %s", p.Renew)
+	}
+	for _, row := range merge([]finding{seen("api.example:443", ""), seen("cp-1:6443", "cp-1")}) {
+		if p := row.Place(); p.Host != "cp-1" || !strings.HasPrefix(p.Renew, "kubeadm certs renew apiserver, ") {
+			t.Errorf("behind a balancer it is renewed %q, at %s", p.Renew, p.Where)
+		}
+	}
+}
+
+func TestASilentAPIServerKeepsNothingElseWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAPI(t)
+		a.answers["/version"] = func(r *http.Request) (int, any) {
+			<-r.Context().Done()
+			return http.StatusServiceUnavailable, status(503, metav1.StatusReasonServiceUnavailable, "too late")
+		}
+		began := time.Now()
+		f := a.inventory(Options{}).ownServer(t.Context(), serverEndpoint("api:443", "api:443", "api", "", nil))
+		if waited := time.Since(began); f.cert.Unseen == "" || waited > firstRequest {
+			t.Errorf("after %v: %+v", waited, f.cert)
+		}
+	})
 }

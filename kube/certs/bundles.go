@@ -11,7 +11,12 @@ import (
 // bundleSources are the CAs by which the API server and pods trust others [12 to 17, 19, 20].
 func (i *Inventory) bundleSources() []*source {
 	return slices.Concat(i.configMapSources(), i.webhookSources(), []*source{
-		{name: "CRD conversions", where: "customresourcedefinitions", every: everyList, read: i.readConversions},
+		{
+			name: "CRD conversions", where: "customresourcedefinitions", every: everyList, read: i.readConversions,
+			look: func(ctx context.Context, p kube.CertPlace, put func(...finding)) error {
+				return i.conversions(ctx, named(p.Object.Name), put)
+			},
+		},
 		{name: "APIServices", where: "apiservices", every: everyList, read: i.readAPIServices},
 		{name: "ClusterTrustBundles", where: "clustertrustbundles", every: everyList, read: i.readTrustBundles},
 		{name: "PodCertificateRequests", where: "podcertificaterequests", every: everyList, read: i.readPodCertificates},
@@ -29,7 +34,11 @@ func objectPlace(m *meta, kind, short, name string) kube.CertPlace {
 
 // readConversions reads the bundles of conversion webhooks. Of CRDs, most of which are schemas, nothing else is decoded.
 func (i *Inventory) readConversions(ctx context.Context, put func(...finding)) error {
-	l := list{prefix: "/apis/apiextensions.k8s.io/v1", resource: "customresourcedefinitions",
+	return i.conversions(ctx, "", put)
+}
+
+func (i *Inventory) conversions(ctx context.Context, selector string, put func(...finding)) error {
+	l := list{prefix: "/apis/apiextensions.k8s.io/v1", resource: "customresourcedefinitions", selector: selector,
 		accept: asProtobuf, kind: "CustomResourceDefinition"}
 	var found []finding
 	return i.each(ctx, l, func(m *message) { found = append(found, m.conversion()...) }, func() {
@@ -163,14 +172,7 @@ func (m *message) trustBundle() []finding {
 		case 1:
 			object = m.metadata()
 		case 2:
-			for f := m.open(); f.next(); {
-				switch f.number {
-				case 1:
-					signer = f.text()
-				case 2:
-					pem = f.bytes(mostBytes + 1)
-				}
-			}
+			signer, pem = m.ofSigner()
 		}
 	}
 	name := short(object.name) + " CA"
@@ -180,6 +182,19 @@ func (m *message) trustBundle() []finding {
 	place := objectPlace(&object, "clustertrustbundle", "ClusterTrustBundle", name)
 	place.Danger, place.Breaks = kube.BreaksApp, "TLS of pods that mount this bundle"
 	return seen{}.anchors("clustertrustbundle "+object.name, place, pem)
+}
+
+// ofSigner reads a specification that begins with the name of a signer, and what follows that: a bundle, or the name of a pod.
+func (m *message) ofSigner() (signer string, of []byte) {
+	for f := m.open(); f.next(); {
+		switch f.number {
+		case 1:
+			signer = f.text()
+		case 2:
+			of = f.bytes(mostBytes + 1)
+		}
+	}
+	return signer, of
 }
 
 // readPodCertificates reads PodCertificateRequests (KEP-4317) that were refused or went wrong. What went well is gone after 15
@@ -198,21 +213,15 @@ func (i *Inventory) readPodCertificates(ctx context.Context, put func(...finding
 // podCertificate reads a PodCertificateRequest: metadata = 1, spec = 2 (signerName = 1, podName = 2), status = 3.
 func (m *message) podCertificate() []finding {
 	var object meta
-	var signer, pod string
+	var signer string
+	var pod []byte
 	var wrong condition
 	for m.next() {
 		switch m.number {
 		case 1:
 			object = m.metadata()
 		case 2:
-			for f := m.open(); f.next(); {
-				switch f.number {
-				case 1:
-					signer = f.text()
-				case 2:
-					pod = f.text()
-				}
-			}
+			signer, pod = m.ofSigner()
 		case 3:
 			for f := m.open(); f.next(); {
 				if f.number != 1 {
@@ -229,10 +238,10 @@ func (m *message) podCertificate() []finding {
 	}
 	place := objectPlace(&object, "podcertificaterequest", "pod", "pod certificate")
 	place.Source, place.Class, place.Danger, place.Severity = kube.FromCSR, kube.ShortLived, kube.BreaksApp, kube.Warning
-	place.Where = "pod " + text.Clean(object.namespace+"/"+pod)
-	place.Breaks = "pod " + short(pod) + " waits for its certificate"
+	place.Where = "pod " + text.Clean(object.namespace+"/"+string(pod))
+	place.Breaks = "pod " + short(string(pod)) + " waits for its certificate"
 	place.Note = "asked of " + short(signer)
 	// A pod asks again and again, under a new name each time.
-	slot := "podcertificate " + object.namespace + "/" + pod + " " + signer
+	slot := "podcertificate " + object.namespace + "/" + string(pod) + " " + signer
 	return []finding{unseen(slot, place, words(wrong.Type, wrong.Reason, wrong.Message))}
 }

@@ -25,6 +25,37 @@ func configMap(namespace, name string, data map[string]string) *corev1.ConfigMap
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: "uid"}, Data: data}
 }
 
+// Beside the CA of the cluster there may be one of a company: when that ends, its clients are refused, whatever the other one has.
+func TestInABundleOfClientsACAIsOutlivedByItsSuccessorAlone(t *testing.T) {
+	now := mintTo.Add(day)
+	pair := func(old, fresh string) string {
+		return string(asPEM(newMint(t, old, mintTo).cert, newMint(t, fresh, secretTo).cert))
+	}
+	for name, c := range map[string]struct {
+		key, pem string
+		want     kube.Severity
+	}{
+		"its successor":               {"client-ca-file", pair("kubernetes", "kubernetes"), kube.Notice},
+		"its successor, with a time":  {"client-ca-file", pair("k3s-client-ca@1", "k3s-client-ca@2"), kube.Notice},
+		"another CA":                  {"client-ca-file", pair("corp admins", "kubernetes"), kube.Bad},
+		"another one of one verifier": {"requestheader-client-ca-file", pair("front-proxy", "front-proxy-2"), kube.Notice},
+		"cannot be read":              {"client-ca-file", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----", kube.Warning},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAPI(t)
+			a.has("/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication",
+				configMap("kube-system", "extension-apiserver-authentication", map[string]string{c.key: c.pem}))
+			worst := kube.OK
+			for _, f := range reads(t, a.inventory(Options{}).readAuthentication) {
+				worst = max(worst, f.cert.Severity(kube.Moment{Now: now}))
+			}
+			if worst != c.want {
+				t.Errorf("it is %v, want %v", worst, c.want)
+			}
+		})
+	}
+}
+
 func TestConfigMapsGiveTheCAsTheirNames(t *testing.T) {
 	ca, old, proxy := newMint(t, "kubernetes", secretTo), newMint(t, "kubernetes", mintTo), newMint(t, "front-proxy", secretTo)
 	a := newAPI(t)

@@ -54,10 +54,13 @@ func (m *managed) read(ctx context.Context, put func(...finding)) error {
 			return page.Metadata.Continue, nil
 		})
 	})
+	if err != nil { // or somebody has looked at one of them and read no further
+		return err
+	}
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.since = since
-	m.mu.Unlock()
-	return err
+	return nil
 }
 
 // issuedList is a CertificateList. There is no protobuf of custom resources.
@@ -106,7 +109,11 @@ type issuedCertificate struct {
 // issued makes a finding of a Certificate, which goes into the row of its Secret.
 func issued(raw []byte) finding {
 	var c issuedCertificate
-	err := json.Unmarshal(raw, &c)
+	return c.finding(json.Unmarshal(raw, &c))
+}
+
+// finding is that of a Certificate, of which perhaps not all could be read.
+func (c *issuedCertificate) finding(err error) finding {
 	object := meta{namespace: c.Metadata.Namespace, name: c.Metadata.Name, uid: c.Metadata.UID}
 	place := objectPlace(&object, "certificate", "certificate", short(object.name))
 	place.Class, place.Danger, place.Breaks = kube.CertManaged, kube.BreaksApp, "TLS of what uses Secret "+short(c.Spec.SecretName)

@@ -59,7 +59,7 @@ func TestCertificatesGoIntoTheRowsOfTheirSecrets(t *testing.T) {
 	))
 	i := a.inventory(Options{})
 	m := &managed{inventory: i}
-	rows := merge(slices.Concat(reads(t, i.readTLSSecrets), reads(t, m.read)))
+	rows := merge(slices.Concat(reads(t, i.secretSource(tlsSecrets).read), reads(t, m.read)))
 	byName := map[string]*kube.Cert{}
 	for _, c := range rows {
 		byName[c.Name] = c

@@ -68,14 +68,15 @@ func (m *managed) watch(ctx context.Context, namespace, version string) error {
 
 // changed takes up a Certificate that has changed. If it has been renewed, so has its Secret.
 func (m *managed) changed(ctx context.Context, raw []byte) {
-	f, i := issued(raw), m.inventory
-	old := i.put(m.source, f)
 	var c issuedCertificate
-	if json.Unmarshal(raw, &c) != nil || c.Spec.SecretName == "" ||
+	err := json.Unmarshal(raw, &c)
+	f, i := c.finding(err), m.inventory
+	old := i.put(m.source, f)
+	if err != nil || c.Spec.SecretName == "" ||
 		old.cert != nil && old.joins == f.joins && old.cert.To.Equal(f.cert.To) {
 		return
 	}
-	if found, err := i.secretAgain(ctx, c.Metadata.Namespace, c.Spec.SecretName); err == nil {
+	if found, err := i.secretAgain(ctx, tlsSecrets, c.Metadata.Namespace, c.Spec.SecretName); err == nil {
 		for _, s := range i.sources {
 			if s.name == secretsName {
 				i.put(s, found...)

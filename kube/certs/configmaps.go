@@ -2,8 +2,8 @@ package certs
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +20,9 @@ const (
 	clusterCA    = "ca"
 	frontProxyCA = "front-proxy-ca"
 )
+
+// clientCA is the key of the CAs of client certificates.
+const clientCA = "client-ca-file"
 
 // configMapSources are the CAs that the cluster itself tells its clients of [12, 13, 14].
 func (i *Inventory) configMapSources() []*source {
@@ -41,7 +44,9 @@ func (i *Inventory) readRootCA(ctx context.Context, put func(...finding)) error 
 	for _, ns := range slices.Compact(namespaces) {
 		cm, err := i.configMap(ctx, ns, "kube-root-ca.crt")
 		if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
-			failed = errors.Join(failed, err)
+			if failed == nil || apierrors.IsForbidden(err) { // what is forbidden may be there
+				failed = err
+			}
 			continue
 		}
 		if err != nil {
@@ -61,17 +66,39 @@ func (i *Inventory) readAuthentication(ctx context.Context, put func(...finding)
 		return err
 	}
 	for _, b := range [...]struct{ key, name, breaks string }{
-		{"client-ca-file", clusterCA, "every client certificate: kubelets, controller manager, scheduler, admins"},
+		{clientCA, clusterCA, "every client certificate: kubelets, controller manager, scheduler, admins"},
 		{"requestheader-client-ca-file", frontProxyCA, "aggregated APIs: they refuse the API server"},
 	} {
 		if pem := cm.Data[b.key]; pem != "" {
 			place := authorityPlace(b.name, cm, b.breaks)
 			place.Where += " " + b.key
-			put(seen{}.anchors(b.key, place, []byte(pem))...)
+			found := seen{}.anchors(b.key, place, []byte(pem))
+			if b.key == clientCA {
+				eachForItself(found)
+			}
+			put(found...)
 		}
 	}
 	return nil
 }
+
+// eachForItself corrects the anchors of a bundle by which many different clients are known: a CA is outlived only by its own
+// successor, of the same name but for the time that some write behind it, as k3s and OpenShift do. The clients of any other are
+// refused once that has expired.
+func eachForItself(anchors []finding) {
+	stem := func(x *kube.X509) string { return signedAt.ReplaceAllString(x.Subject, "") }
+	for _, a := range anchors {
+		if a.cert.X509 == nil {
+			continue
+		}
+		a.cert.Places[0].Outlived = slices.ContainsFunc(anchors, func(b finding) bool {
+			return stem(a.cert.X509) == stem(b.cert.X509) && b.cert.To.After(a.cert.To)
+		})
+	}
+}
+
+// signedAt is the time behind the name of a CA: "k3s-client-ca@1795125656".
+var signedAt = regexp.MustCompile(`@[0-9]+`)
 
 // readClusterInfo reads the CA that kubeadm join believes.
 func (i *Inventory) readClusterInfo(ctx context.Context, put func(...finding)) error {

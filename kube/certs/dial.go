@@ -1,7 +1,6 @@
 package certs
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -155,76 +154,3 @@ func reason(err error) string {
 
 // longestReason is how much is shown of an error that has no words of ours.
 const longestReason = 80
-
-// Look looks again at one place of a credential now, without waiting for its turn, and has the rows follow. A server is asked
-// for its certificate by a handshake; of any other source as much is read as it takes. The error says why it cannot be seen.
-func (i *Inventory) Look(ctx context.Context, c *kube.Cert, p kube.CertPlace) (*kube.X509, error) {
-	s, slot := i.holder(c.UID, p)
-	if s == nil {
-		return nil, fmt.Errorf("look at %s again: it is not among the certificates any more", p.Where)
-	}
-	fresh, err := i.lookAgain(ctx, s, slot)
-	if err != nil {
-		return nil, fmt.Errorf("look at %s again: %w", p.Where, err)
-	}
-	i.mu.Lock()
-	i.found[s][slot] = fresh.after(i.found[s][slot], time.Now())
-	i.mu.Unlock()
-	signal(i.dirty)
-	if fresh.cert.X509 == nil {
-		return nil, fmt.Errorf("look at %s again: %s", p.Where, cmp.Or(fresh.cert.Unseen, "there is no certificate"))
-	}
-	return fresh.cert.X509, nil
-}
-
-// holder finds the source and the slot of a place, whatever certificate is there by now. Of anchors of one bundle, which have
-// their place in common, it is that with the UID.
-func (i *Inventory) holder(uid string, p kube.CertPlace) (in *source, slot string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for s, found := range i.found {
-		for name, f := range found {
-			at := f.cert.Places[0]
-			if at.Source != p.Source || at.Name != p.Name || at.Where != p.Where || at.Object != p.Object {
-				continue
-			}
-			if f.cert.UID == uid {
-				return s, name
-			}
-			in, slot = s, name
-		}
-	}
-	return in, slot
-}
-
-// lookAgain finds what is in a slot now. An endpoint is asked, and nothing else of its source.
-func (i *Inventory) lookAgain(ctx context.Context, s *source, slot string) (finding, error) {
-	i.mu.Lock()
-	e := i.found[s][slot].asked
-	i.mu.Unlock()
-	if e != nil {
-		f, err := i.dialer.ask(ctx, *e)
-		if err != nil {
-			return finding{}, errors.New(reason(err))
-		}
-		return f, nil
-	}
-	ctx, enough := context.WithCancel(ctx)
-	defer enough()
-	var fresh finding
-	err := s.read(ctx, func(found ...finding) {
-		for _, f := range found {
-			if f.slot == slot && f.cert != nil {
-				fresh = f
-				enough()
-			}
-		}
-	})
-	switch {
-	case fresh.cert != nil:
-		return fresh, nil
-	case err != nil:
-		return finding{}, err
-	}
-	return finding{}, errors.New("nothing is found there any more")
-}

@@ -10,12 +10,15 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"ktriage/kube"
 )
@@ -35,7 +38,7 @@ func (m *mint) pair(template *x509.Certificate) tls.Certificate {
 func server(name string, left time.Duration, addresses ...string) *x509.Certificate {
 	c := &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-100 * day), NotAfter: time.Now().Add(left),
-		DNSNames: []string{name, serviceName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: []string{name, inCluster}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, a := range addresses {
 		c.IPAddresses = append(c.IPAddresses, net.ParseIP(a))
@@ -316,6 +319,81 @@ func TestLookingAgainShowsTheCertificateOfNow(t *testing.T) {
 	elsewhere.Where = "cp-2:2379"
 	if _, err := i.Look(t.Context(), fresh, elsewhere); err == nil {
 		t.Error("a place that is not known was looked at")
+	}
+}
+
+// A runbook looks every few seconds: at one object, however many there are, and at no other kubelet.
+func TestLookingAgainAtOneObjectAsksForNoOther(t *testing.T) {
+	ca := newMint(t, "corp", secretTo)
+	a := newAPI(t)
+	secret := secretOf("web", map[string][]byte{"tls.crt": asPEM(ca.leaf("shop", secretTo, "shop.example"))})
+	other := secretOf("web", map[string][]byte{"x.pem": asPEM(ca.leaf("shop", secretTo, "shop.example"))})
+	metrics := 0
+	a.has("/api/v1/namespaces/shop/secrets?"+selectTLS+",metadata.name=web", proto(t, &corev1.SecretList{Items: []corev1.Secret{secret}}))
+	a.has("/api/v1/namespaces/shop/secrets?"+selectOther+",metadata.name=web", proto(t, &corev1.SecretList{Items: []corev1.Secret{other}}))
+	a.answers["/api/v1/nodes/gpu-01/proxy/metrics"] = func(*http.Request) (int, any) {
+		metrics++
+		return http.StatusOK, []byte(kubeletText)
+	}
+	i := a.inventory(Options{KubeletMetrics: true, SecretKeys: []string{"*.pem"}})
+	crd := objectPlace(&meta{name: "wells.example.com", uid: "u"}, "crd", "CRD", "wells.example.com CA")
+	a.has("/apis/apiextensions.k8s.io/v1/customresourcedefinitions?metadata.name=wells.example.com", listOf("apiextensions.k8s.io/v1", "CustomResourceDefinition",
+		msg(1, metaOf("wells.example.com"), 2, msg(9, msg(2, msg(2, msg(2, asPEM(ca.cert))))))))
+	crd.Object.UID = "uid-of-wells.example.com"
+	metric, others := i.kubeletMetricsSource(), i.secretSource(otherSecrets(i.options.SecretKeys))
+	inOthers := reads(t, func(ctx context.Context, put func(...finding)) error {
+		return others.look(ctx, kube.CertPlace{Object: kube.Ref{Namespace: "shop", Name: "web"}}, put)
+	})
+	for name, at := range map[string]struct {
+		source *source
+		old    finding
+		unseen string // why there is no certificate, though it was looked at
+	}{
+		"a TLS Secret":  {i.secretSource(tlsSecrets), tlsOf(t, secret)[0], ""},
+		"another one":   {others, inOthers[0], ""},
+		"a kubelet":     {metric, ending("kubelet client gpu-01", kube.ClientCert, kube.CertPlace{Source: kube.FromMetric, Name: "kubelet client", Where: "gpu-01:10250/metrics", Host: "gpu-01"}, time.Now()), "there is no certificate"},
+		"a CRD":         {i.bundleSources()[len(i.configMapSources())+len(i.webhookSources())], certificate("crd", kube.Authority, crd, x509Of("old", day)), ""},
+		"many kubelets": {metric, unseen("many", kube.CertPlace{Source: kube.FromMetric, Name: "kubelet client", Where: "20 nodes"}, "no"), errNotAll.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(a.asked)
+			i.found = map[*source]map[string]finding{at.source: {at.old.slot: at.old}}
+			got, err := i.Look(t.Context(), at.old.cert, at.old.cert.Place())
+			if at.unseen == "" && (err != nil || got == nil) || at.unseen != "" && (err == nil || !strings.HasSuffix(err.Error(), at.unseen)) {
+				t.Errorf("it shows %v (%v)", got, err)
+			}
+			if n := len(a.asked) - before; n > 1 {
+				t.Errorf("%d requests: %q", n, a.asked[before:])
+			}
+		})
+	}
+	if metrics != 1 {
+		t.Errorf("the kubelet was asked %d times", metrics)
+	}
+}
+
+// The anchor that was there is not there any more, and the one that has come in its place is what somebody waits for.
+func TestLookingAgainAtABundleShowsWhatIsThereInstead(t *testing.T) {
+	place := kube.CertPlace{Source: kube.FromObject, Name: "vpolicy CA", Where: "webhook vpolicy"}
+	old, kept, fresh := x509Of("old", day), x509Of("kept", 20*day), x509Of("new", 300*day)
+	i := newAPI(t).inventory(Options{})
+	var says said
+	s := &source{name: "webhooks", read: says.read}
+	i.sources, i.found = []*source{s}, map[*source]map[string]finding{s: {}}
+	for _, f := range bundle("vpolicy", place, old, kept) {
+		i.found[s][f.slot] = f
+	}
+	says.say(nil, bundle("vpolicy", place, kept, fresh)...)
+	i.show()
+	for range 2 { // by the row that is gone, too
+		got, err := i.Look(t.Context(), &kube.Cert{UID: "sha256:old"}, place)
+		if err != nil || got.Fingerprint != "new" {
+			t.Fatalf("it shows %+v (%v)", got, err)
+		}
+	}
+	i.show()
+	if _, ok := i.Find("sha256:old"); ok || len(i.All()) != 2 {
+		t.Errorf("the rows are %v", i.All())
 	}
 }
 

@@ -7,21 +7,19 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"ktriage/internal/text"
 )
 
 const (
-	// listPage is how many objects of a list are asked for at a time.
-	listPage = 500
 	// kubeletPort is where a kubelet listens that does not say so.
 	kubeletPort = 10250
-	// rosterAge is how old a list of nodes may be that several sources read.
-	rosterAge = time.Minute
+	// rosterAge is how old a list of nodes may be: handshakes are made more often than lists are read.
+	rosterAge = everyList - time.Minute
 )
 
 // kubeNode is what a handshake has to know of a node.
@@ -29,6 +27,7 @@ type kubeNode struct {
 	name, address string // address is the first InternalIP, "" if it has none
 	port          int32  // of its kubelet
 	controlPlane  bool
+	noEtcd        bool // k3s keeps everything in SQLite, or elsewhere, unless it says otherwise
 }
 
 // at gives host:port of a port of the node.
@@ -39,7 +38,9 @@ func (m kubeNode) where(port int32) string { return fmt.Sprintf("%s:%d", m.name,
 
 // roster remembers the nodes for a while.
 type roster struct {
-	mu   sync.Mutex
+	stale atomic.Bool // somebody does not believe it
+
+	mu   sync.Mutex // held while they are listed
 	read time.Time
 	all  []kubeNode
 }
@@ -49,31 +50,35 @@ func (i *Inventory) kubeNodes(ctx context.Context) ([]kubeNode, error) {
 	r := &i.dialer.roster
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.read.IsZero() && time.Since(r.read) < rosterAge {
+	if !r.stale.Swap(false) && !r.read.IsZero() && time.Since(r.read) < rosterAge {
 		return r.all, nil
 	}
+	r.read = time.Time{}
 	var all []kubeNode
-	page := metav1.ListOptions{Limit: listPage}
-	for {
-		nodes, err := i.cluster.Client().CoreV1().Nodes().List(ctx, page)
+	err := pages(func(token string) (string, error) {
+		nodes, err := i.cluster.Client().CoreV1().Nodes().List(ctx, pageAt(token))
 		if err != nil {
-			return nil, fmt.Errorf("list nodes: %w", err)
+			return "", fmt.Errorf("list nodes: %w", err)
+		}
+		if token == "" {
+			all = nil // the list has begun again
 		}
 		for n := range nodes.Items {
 			all = append(all, machineOf(&nodes.Items[n]))
 		}
-		if page.Continue = nodes.Continue; page.Continue == "" {
-			break
-		}
+		return nodes.Continue, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	r.all, r.read = all, time.Now()
 	return all, nil
 }
 
-// controlPlaneLabels mark nodes that run a control plane, or members of etcd alone, as kubeadm, k3s and RKE2 set them.
-var controlPlaneLabels = []string{
-	"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master", "node-role.kubernetes.io/etcd",
-}
+// etcdLabel marks members of etcd, as k3s and RKE2 set it; controlPlaneLabels those that run a control plane, or that alone.
+const etcdLabel = "node-role.kubernetes.io/etcd"
+
+var controlPlaneLabels = []string{"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master", etcdLabel}
 
 func machineOf(n *corev1.Node) kubeNode {
 	m := kubeNode{name: text.Clean(strings.Clone(n.Name)), port: n.Status.DaemonEndpoints.KubeletEndpoint.Port}
@@ -89,6 +94,9 @@ func machineOf(n *corev1.Node) kubeNode {
 		if _, ok := n.Labels[label]; ok {
 			m.controlPlane = true
 		}
+	}
+	if _, ok := n.Labels[etcdLabel]; !ok && strings.Contains(n.Status.NodeInfo.KubeletVersion, "+k3s") {
+		m.noEtcd = true
 	}
 	return m
 }

@@ -214,6 +214,11 @@ func (w *sweep) asOne(n int, why string) finding {
 	return unseen(p.Name+" of many nodes", p, why)
 }
 
+// errNotAll is why the row of many nodes is not looked at again: of any other it is one node.
+var errNotAll = errors.New("it is many nodes: have everything checked again")
+
+func notAll(context.Context, kube.CertPlace, func(...finding)) error { return errNotAll }
+
 // together does something for each of n, all at a time, and returns when all is done.
 func together(n int, do func(int)) {
 	var all sync.WaitGroup

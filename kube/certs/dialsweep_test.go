@@ -100,15 +100,15 @@ func nodesOf(n int) func(*http.Request) (int, any) {
 		from := 0
 		_, _ = fmt.Sscan(r.URL.Query().Get("continue"), &from)
 		list := &corev1.NodeList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NodeList"}}
-		for k := from; k < min(n, from+listPage); k++ {
+		for k := from; k < min(n, from+pageSize); k++ {
 			node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName(k)}}
 			node.Status.Addresses = []corev1.NodeAddress{
 				{Type: corev1.NodeHostName, Address: nodeName(k)}, {Type: corev1.NodeInternalIP, Address: address(k)},
 			}
 			list.Items = append(list.Items, node)
 		}
-		if from+listPage < n {
-			list.Continue = fmt.Sprint(from + listPage)
+		if from+pageSize < n {
+			list.Continue = fmt.Sprint(from + pageSize)
 		}
 		return http.StatusOK, list
 	}
@@ -339,6 +339,37 @@ func TestSilentKubeletsDoNotKeepEtcdWaiting(t *testing.T) {
 		}
 		if err := <-swept; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Handshakes are made every five minutes, and lists read every ten, unless somebody does not believe them.
+func TestNodesAreListedNoMoreOftenThanLists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAPI(t)
+		a.has(pathNodes, nodeList(controlNode("cp-1", "10.0.0.1", 0)))
+		a.has(pathPods, podList())
+		i := a.inventory(Options{Dial: true, Urgent: true})
+		i.dialer.dial = network{}.dial
+		i.sources = slices.Concat(i.kubeletSources(), i.etcdSources())
+		i.found, i.unread = map[*source]map[string]finding{}, map[*source]struct{}{}
+		for _, s := range i.sources {
+			i.found[s], i.unread[s] = map[string]finding{}, struct{}{}
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		i.Start(ctx)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := len(a.requests(pathNodes)); n < 6 || n > 7 {
+			t.Errorf("in an hour they were listed %d times", n)
+		}
+		before := len(a.requests(pathNodes))
+		i.cluster.ReadAgain()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := len(a.requests(pathNodes)) - before; n < 1 || n > 2 {
+			t.Errorf("when somebody asks anew they are listed %d times", n)
 		}
 	})
 }

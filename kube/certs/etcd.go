@@ -108,7 +108,7 @@ func etcdEndpoints(m kubeNode) []endpoint {
 		out = append(out, endpoint{
 			slot: at.name + " " + m.name, address: m.at(at.port), place: p,
 			judge: func(p *kube.CertPlace, chain []*x509.Certificate) {
-				p.Authority, p.Renew = authority(chain[0]), renewalOf(chain[0], at.name, "etcd")
+				p.Renew = renewalOf(p, chain[0], at.name, "etcd")
 			},
 		})
 	}
@@ -124,13 +124,13 @@ func (i *Inventory) members(ctx context.Context) ([]kubeNode, error) {
 	}
 	var out []kubeNode
 	for _, m := range nodes {
-		if m.controlPlane {
+		if m.controlPlane && !m.noEtcd {
 			m.port = 0
 			out = append(out, m)
 		}
 	}
 	pods, podErr := i.cluster.Client().CoreV1().Pods(metav1.NamespaceSystem).
-		List(ctx, metav1.ListOptions{LabelSelector: "component=etcd,tier=control-plane", Limit: listPage})
+		List(ctx, metav1.ListOptions{LabelSelector: "component=etcd,tier=control-plane", Limit: pageSize})
 	switch {
 	case podErr == nil:
 		return withPods(out, pods.Items), nil

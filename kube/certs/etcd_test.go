@@ -63,6 +63,8 @@ func TestMembersOfEtcdAreWhereTheControlPlaneIs(t *testing.T) {
 	ca := newMint(t, "etcd-ca", time.Now().Add(1000*day))
 	worker := controlNode("worker", "10.0.0.9", 0)
 	worker.Labels = nil
+	lite := controlNode("k3s", "10.0.0.5", 0)
+	lite.Status.NodeInfo.KubeletVersion = "v1.36.3+k3s1"
 	onlyEtcd := controlNode("etcd-only", "10.0.0.4", 0)
 	onlyEtcd.Labels = map[string]string{"node-role.kubernetes.io/etcd": "true"}
 	for name, c := range map[string]struct {
@@ -89,6 +91,7 @@ func TestMembersOfEtcdAreWhereTheControlPlaneIs(t *testing.T) {
 			want:  []string{"etcd-server, cp-1:2379, cp-1, refused", "etcd-server, cp-2:2379, cp-2, refused"},
 		},
 		"no address":                           {nodes: []corev1.Node{controlNode("cp-1", "", 0)}, want: []string{"etcd-server, cp-1:2379, cp-1, the node has no InternalIP"}},
+		"k3s with SQLite":                      {nodes: []corev1.Node{lite}},
 		"a control plane that is not on nodes": {nodes: []corev1.Node{worker}},
 	} {
 		t.Run(name, func(t *testing.T) {

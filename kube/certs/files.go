@@ -192,10 +192,8 @@ func (m machine) kubelet() (out []finding) {
 	out = append(out, m.config(config.Where, config, false)...)
 	serving := client
 	serving.Name, serving.Breaks = "kubelet serving", "logs, exec and metrics of this node"
-	// What the kubelet has signed itself it makes once, and never anew (InitializeTLS in cmd/kubelet/app/server.go).
-	self := serving
-	self.Class, self.Danger = kube.ByHand, kube.BreaksNothing
-	self.Breaks, self.Renew = "whoever verifies the kubelet", "remove kubelet.crt and kubelet.key, and restart the kubelet: it makes new ones"
+	given := serving // by the kubelet itself, once, or by somebody else
+	given.Class, given.Renew = kube.ByHand, ""
 	for _, f := range []struct {
 		name  string
 		kind  kube.CertKind
@@ -203,7 +201,7 @@ func (m machine) kubelet() (out []finding) {
 	}{
 		{"kubelet-client-current.pem", kube.ClientCert, client},
 		{"kubelet-server-current.pem", kube.ServingCert, serving},
-		{"kubelet.crt", kube.ServingCert, self},
+		{"kubelet.crt", kube.ServingCert, given},
 	} {
 		f.place.Where = pki + f.name
 		b, err := m.root.read(f.place.Where)
@@ -211,8 +209,12 @@ func (m machine) kubelet() (out []finding) {
 			out = append(out, m.unread(f.place, err, false)...)
 			continue
 		}
-		out = append(out, stored(f.place.Where, f.kind, f.place, b)...)
+		found := stored(f.place.Where, f.kind, f.place, b)
 		clear(b) // kubelet-client-current.pem has its key in it
+		if x := found[0].cert.X509; x != nil && selfMade(x.CommonName, x.SignedBy) {
+			nobodys(&found[0].cert.Places[0])
+		}
+		out = append(out, found...)
 	}
 	return out
 }

@@ -288,6 +288,15 @@ func TestFilesOfAKubelet(t *testing.T) {
 	if c := rows[1]; c.Places[0].Class != kube.ByHand || len(c.Chain) != 1 || c.Name != "kubelet serving" {
 		t.Errorf("serving: %+v", c)
 	}
+	// Kubelets of a year ago have one that has expired, and nobody minds. If somebody has put it there, somebody verifies it.
+	expired := kube.Moment{Now: mintTo.Add(day)}
+	if c := rows[1]; c.Severity(expired) != kube.Notice {
+		t.Errorf("expired, what the kubelet has signed itself is %s", c.Severity(expired))
+	}
+	h.write("var/lib/kubelet/pki/kubelet.crt", asPEM(ca.leaf("w-1", mintTo, "w-1")))
+	if c := found(t, h.find(), "kubelet serving"); c.Severity(expired) != kube.Bad {
+		t.Errorf("expired, what somebody has put there is %s", c.Severity(expired))
+	}
 }
 
 func TestEveryBlockOfAFileCounts(t *testing.T) {

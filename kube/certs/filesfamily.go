@@ -72,18 +72,18 @@ func (m machine) under(f *family, dir string, depth int, left *int, out *[]findi
 
 // entries lists a folder in the order of names.
 func (f folder) entries(dir string) ([]os.DirEntry, error) {
-	real, info, err := f.find(dir)
+	at, info, err := f.find(dir)
 	if err != nil || !info.IsDir() {
 		return nil, err
 	}
-	d, err := os.Open(real)
+	d, err := os.Open(at)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = d.Close() }()
 	entries, err := d.ReadDir(mostEntries)
 	if len(entries) == 0 && err != nil {
-		return nil, nil //nolint:nilerr // that is its end
+		return nil, nil // that is its end
 	}
 	slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, nil

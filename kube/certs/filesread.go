@@ -29,14 +29,14 @@ type folder string
 // read gives what is in a file, if it is a regular one of 1 MiB at most: to open a FIFO or a device may wait for ever, or do
 // something.
 func (f folder) read(path string) ([]byte, error) {
-	real, info, err := f.find(path)
+	at, info, err := f.find(path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errNotRegular
 	}
-	file, err := os.OpenFile(real, os.O_RDONLY|syscall.O_NONBLOCK, 0) // if it has become a FIFO meanwhile, do not wait
+	file, err := os.OpenFile(at, os.O_RDONLY|syscall.O_NONBLOCK, 0) // if it has become a FIFO meanwhile, do not wait
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (f folder) read(path string) ([]byte, error) {
 }
 
 // find gives where a file really is, with every symbolic link on the way resolved as if the folder were the root.
-func (f folder) find(path string) (real string, info fs.FileInfo, err error) {
+func (f folder) find(path string) (where string, info fs.FileInfo, err error) {
 	at, rest, links := "/", path, 0
 	for rest != "" {
 		var name string

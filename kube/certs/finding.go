@@ -22,11 +22,19 @@ type finding struct {
 // certificate makes a finding of a certificate and what is sent, or stored, with it, leaf first.
 func certificate(slot string, kind kube.CertKind, place kube.CertPlace, chain ...*kube.X509) finding {
 	x := chain[0]
-	place.Use = kind
+	place.Use, place.Authority = kind, cmp.Or(place.Authority, authority(x))
 	return finding{slot: slot, cert: &kube.Cert{
 		UID: "sha256:" + x.Fingerprint, Name: place.Name, Kind: kind, From: x.From, To: x.To,
 		X509: x, Chain: chain[1:], Places: []kube.CertPlace{place},
 	}}
+}
+
+// authority is kubeadm's name of the CA that has signed a certificate, whose own is "kubernetes", or the common name of the issuer.
+func authority(x *kube.X509) string {
+	if x.SignedBy == "kubernetes" {
+		return clusterCA
+	}
+	return x.SignedBy
 }
 
 // bundle makes a finding of every anchor of a bundle of CAs. An anchor that another one outlives breaks nothing when
@@ -50,7 +58,8 @@ func unseen(slot string, place kube.CertPlace, why string) finding {
 }
 
 // after is the finding as it follows what was in the place before: what was read once stays when it cannot be read now, and a
-// place that shows another certificate than before says so.
+// place that shows another certificate than before says so. What is a warning by itself is no failure to read: a file that is
+// missing, a bundle without a certificate.
 func (f finding) after(old finding, now time.Time) finding {
 	c := *f.cert
 	c.Places = slices.Clone(c.Places)
@@ -61,7 +70,7 @@ func (f finding) after(old finding, now time.Time) finding {
 		return f
 	}
 	was := old.cert.Places[0]
-	if c.Unseen != "" && old.cert.Unseen == "" {
+	if c.Unseen != "" && p.Severity < kube.Warning && old.cert.Unseen == "" {
 		kept := *old.cert
 		was.Failed = c.Unseen
 		kept.Places = []kube.CertPlace{was}
@@ -69,8 +78,11 @@ func (f finding) after(old finding, now time.Time) finding {
 		return old
 	}
 	p.Checked, p.Since, p.Checks, p.Before = now, was.Since, was.Checks+1, was.Before
-	if c.UID != old.cert.UID && old.cert.X509 != nil {
-		p.Since, p.Checks, p.Before = now, 1, old.cert.X509.Fingerprint
+	if c.UID != old.cert.UID {
+		p.Since, p.Checks = now, 1
+		if old.cert.X509 != nil {
+			p.Before = old.cert.X509.Fingerprint
+		}
 	}
 	return f
 }
@@ -97,10 +109,14 @@ func merge(all []finding) map[string]*kube.Cert {
 	}
 	for _, row := range rows {
 		slices.SortStableFunc(row.Places, func(a, b kube.CertPlace) int {
-			return cmp.Or(cmp.Compare(b.Danger, a.Danger), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Where, b.Where))
+			return cmp.Or(
+				cmp.Compare(b.Danger, a.Danger), cmp.Compare(a.Source, b.Source),
+				compareBool(a.Host == "", b.Host == ""), // a machine before the balancer that leads to it
+				cmp.Compare(a.Where, b.Where),
+			)
 		})
 		row.Name = row.Places[0].Name
-		row.Kind = max(row.Places[0].Use, row.Kind)
+		row.Kind = kindIn(row.Places)
 	}
 	renewedNotReloaded(rows)
 	unnamedServers(rows)
@@ -108,12 +124,29 @@ func merge(all []finding) map[string]*kube.Cert {
 	return rows
 }
 
+// kindIn is what a credential is in all of its places together. One that cannot be seen says nothing of it.
+func kindIn(places []kube.CertPlace) kube.CertKind {
+	kind := kube.NoCert
+	for n := range places {
+		switch use := places[n].Use; {
+		case kind == kube.NoCert:
+			kind = use
+		case use == kube.NoCert:
+		case kind != use && max(kind, use) < kube.Authority:
+			kind = kube.BothCert
+		default:
+			kind = max(kind, use)
+		}
+	}
+	return kind
+}
+
 // join adds what one finding says to a row.
 func join(row, c *kube.Cert) {
 	row.Places = append(row.Places, c.Places...)
 	if row.X509 == nil {
 		row.X509, row.From, row.To = c.X509, c.From, c.To
-		row.Kind, row.Unseen, row.Warned = c.Kind, c.Unseen, c.Warned
+		row.Unseen, row.Warned = c.Unseen, c.Warned
 	}
 	if len(c.Chain) > len(row.Chain) {
 		row.Chain = c.Chain

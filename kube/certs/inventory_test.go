@@ -285,6 +285,86 @@ func TestOneExpiredAnchorBesideAGoodOneIsOnlyANote(t *testing.T) {
 	}
 }
 
+func TestTheAuthorityOfAPlaceIsCalledAsKubeadmDoesWhoeverReadsIt(t *testing.T) {
+	for signedBy, want := range map[string]string{"kubernetes": "ca", "etcd-ca": "etcd-ca", "corp": "corp", "": ""} {
+		f := certificate("x", kube.ClientCert, kube.CertPlace{}, &kube.X509{SignedBy: signedBy})
+		if got := f.cert.Place().Authority; got != want {
+			t.Errorf("signed by %q it is of %q, want %q", signedBy, got, want)
+		}
+	}
+	if got := certificate("x", kube.ClientCert, kube.CertPlace{Authority: "front-proxy-ca"}, &kube.X509{SignedBy: "kubernetes"}).cert.Place().Authority; got != "front-proxy-ca" {
+		t.Errorf("what a file of kubeadm's says is %q", got)
+	}
+}
+
+func TestWhatARowIsIsToldByEveryPlaceThatCanBeSeen(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   []kube.CertKind
+		want kube.CertKind
+	}{
+		"nowhere":               {[]kube.CertKind{kube.NoCert, kube.NoCert}, kube.NoCert},
+		"silent, and a metric":  {[]kube.CertKind{kube.NoCert, kube.ServingCert}, kube.ServingCert},
+		"a metric, and silent":  {[]kube.CertKind{kube.ClientCert, kube.NoCert}, kube.ClientCert},
+		"serves, and a client":  {[]kube.CertKind{kube.ServingCert, kube.ClientCert}, kube.BothCert},
+		"serves, and signs":     {[]kube.CertKind{kube.ServingCert, kube.Authority}, kube.Authority},
+		"the same in two":       {[]kube.CertKind{kube.ClientCert, kube.ClientCert}, kube.ClientCert},
+		"both, and serves once": {[]kube.CertKind{kube.BothCert, kube.ServingCert}, kube.BothCert},
+	} {
+		var places []kube.CertPlace
+		for _, use := range c.in {
+			places = append(places, kube.CertPlace{Use: use})
+		}
+		if got := kindIn(places); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestAPlaceThatIsSeenForTheFirstTimeHasNotShownItWhileItWasSilent(t *testing.T) {
+	began := time.Now()
+	silent := unseen("cp-1", kube.CertPlace{}, "refused").after(finding{}, began)
+	silent = unseen("cp-1", kube.CertPlace{}, "refused").after(silent, began.Add(time.Hour))
+	f := certificate("cp-1", kube.ServingCert, kube.CertPlace{}, x509Of("aa", day)).after(silent, began.Add(2*time.Hour))
+	if p := f.cert.Place(); p.Checks != 1 || !p.Since.Equal(began.Add(2*time.Hour)) || p.Before != "" {
+		t.Errorf("it is shown since %v, seen %d times, after %q", p.Since.Sub(began), p.Checks, p.Before)
+	}
+}
+
+// A list that takes longer than a reading may is not begun again and again: that would be work without an end for the server.
+func TestWhatTakesTooLongKeepsItsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reads := 0
+		s := newStage(t, &source{name: "CRDs", every: everyList, read: func(ctx context.Context, _ func(...finding)) error {
+			reads++
+			<-ctx.Done()
+			return fmt.Errorf("list: %w", ctx.Err())
+		}})
+		s.after(59 * time.Minute)
+		if reads != 5 {
+			t.Errorf("in an hour it was read %d times, for two minutes each", reads)
+		}
+		s.inventory.cluster.Retry()
+		s.after(time.Second)
+		if reads != 6 {
+			t.Error("it is not read again when the server is back")
+		}
+	})
+}
+
+func TestAFileThatIsMissingNowIsNotShownAsItWas(t *testing.T) {
+	place := kube.CertPlace{Source: kube.FromFile, Name: "apiserver", Where: "apiserver.crt"}
+	old := certificate("apiserver.crt", kube.ServingCert, place, x509Of("aa", day)).after(finding{}, time.Now())
+	closed := nothing("apiserver.crt", place, "permission denied")[0].after(old, time.Now())
+	if closed.cert.Unseen != "" || closed.cert.Place().Failed != "permission denied" {
+		t.Errorf("one that may not be read: %+v", closed.cert)
+	}
+	place.Severity = kube.Warning
+	gone := nothing("apiserver.crt", place, "MISSING")[0].after(closed, time.Now())
+	if p := gone.cert.Place(); gone.cert.Unseen != "MISSING" || p.Before != "aa" || gone.cert.Severity(kube.Moment{Now: time.Now()}) != kube.Warning {
+		t.Errorf("one that is missing: %+v", gone.cert)
+	}
+}
+
 // BenchmarkMerge is what a publication costs with 10,000 Secrets and 5,000 kubelets.
 func BenchmarkMerge(b *testing.B) {
 	var all []finding

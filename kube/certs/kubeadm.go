@@ -229,7 +229,8 @@ func compareBool(a, b bool) int {
 const inCluster = "kubernetes.default.svc"
 
 // unnamedServers marks the certificates of API servers that do not name kubernetes.default.svc: pods that ask for it by that
-// name are refused. What is served at an address of unknown owner may be that of a proxy before the API server.
+// name are refused. What is served to us may be that for the name by which we ask alone (--tls-sni-cert-key of kube-apiserver, as
+// on OpenShift), or that of a proxy.
 func unnamedServers(rows map[string]*kube.Cert) {
 	for _, c := range rows {
 		if c.X509 == nil || c.Kind == kube.Authority || len(c.X509.DNS) == mostNames || slices.Contains(c.X509.DNS, inCluster) {
@@ -241,11 +242,11 @@ func unnamedServers(rows map[string]*kube.Cert) {
 				continue
 			}
 			p.Note = joined(p.Note, "it does not name "+inCluster)
-			if p.Source == kube.FromFile || p.Host != "" {
-				p.Severity = max(p.Severity, kube.Warning)
-				continue
+			flag := kube.Notice
+			if p.Source == kube.FromFile {
+				flag = kube.Warning
 			}
-			p.Severity = max(p.Severity, kube.Notice)
+			p.Severity = max(p.Severity, flag)
 		}
 	}
 }

@@ -210,7 +210,7 @@ func TestServerThatDoesNotNameTheServiceOfTheClusterIsFlagged(t *testing.T) {
 		severity kube.Severity
 	}{
 		"all":                    {"apiserver", "cp-1", all, "", kube.OK},
-		"without that":           {"apiserver", "cp-1", short, note, kube.Warning},
+		"perhaps for our name":   {"apiserver", "cp-1", short, note, kube.Notice},
 		"perhaps a proxy's":      {"apiserver", "", short, note, kube.Notice},
 		"another server":         {"etcd-server", "cp-1", short, "", kube.OK},
 		"more than can be shown": {"apiserver", "cp-1", slices.Repeat([]string{"x"}, mostNames), "", kube.OK},

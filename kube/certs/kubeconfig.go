@@ -146,6 +146,7 @@ func (c *configured) find() []finding {
 	place := kube.CertPlace{
 		Source: kube.FromKubeconfig, Name: c.name, Where: contextsText(c.contexts, c.file), Short: "kubeconfig",
 		Danger: kube.LocksUsOut, Breaks: "whoever uses this kubeconfig is locked out", Ours: c.ours,
+		Elsewhere: !c.ours,
 	}
 	switch c.kind {
 	case kube.NoCert:

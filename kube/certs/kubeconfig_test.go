@@ -78,6 +78,12 @@ func TestKubeconfigShowsEveryContextAndEachCertificateOnce(t *testing.T) {
 	if diff := cmp.Diff(want, placed(inKubeconfig(configuredIn(config, "")))); diff != "" {
 		t.Errorf("(- wanted, + found):\n%s", diff)
 	}
+	for _, f := range inKubeconfig(configuredIn(config, "")) {
+		p := f.cert.Place()
+		if ours := p.Ours || p.Name == "ca"; p.Elsewhere == ours {
+			t.Errorf("%s is of somewhere else: %t", p.Name, p.Elsewhere)
+		}
+	}
 	got := inKubeconfig(configuredIn(config, "cloud"))
 	if line := placed(got)[0]; line != "credential of a plugin @ kubeconfig (cloud) ? given by the plugin aws ours" {
 		t.Errorf("the plugin that lets us in: %s", line)

@@ -13,7 +13,7 @@ import (
 // kubeletSources are the certificates with which kubelets serve, and, if asked for, what kubelets say of their own.
 func (i *Inventory) kubeletSources() []*source {
 	w := i.kubeletSweep()
-	served := &source{name: "kubelet serving", where: "every node", every: everyDial, rest: w.rest, read: w.read}
+	served := &source{name: "kubelet serving", where: "every node", every: everyDial, rest: w.rest, read: w.read, look: notAll}
 	if !i.options.Dial {
 		served.rest, served.read = nil, func(_ context.Context, put func(...finding)) error {
 			p := w.place
@@ -70,35 +70,30 @@ var (
 	selfMadeIssuer  = regexp.MustCompile(`^(.+)-ca@[0-9]+$`)
 )
 
-func selfMade(leaf *x509.Certificate) bool {
-	subject := selfMadeSubject.FindStringSubmatch(leaf.Subject.CommonName)
-	issuer := selfMadeIssuer.FindStringSubmatch(leaf.Issuer.CommonName)
+// nobodys says of the place of a certificate that a kubelet has written for itself that nobody can verify it, so that its end
+// breaks nothing that works now: it is never more than a note.
+func nobodys(p *kube.CertPlace) {
+	p.Unverified = true
+	p.Note = "self-signed: written once, never renewed while the file is there"
+	p.Renew = "set serverTLSBootstrap: true in its configuration, or remove /var/lib/kubelet/pki/kubelet.crt and kubelet.key " +
+		"there and restart the kubelet"
+}
+
+func selfMade(name, issuedBy string) bool {
+	subject, issuer := selfMadeSubject.FindStringSubmatch(name), selfMadeIssuer.FindStringSubmatch(issuedBy)
 	return subject != nil && issuer != nil && subject[1] == issuer[1]
 }
 
-// judgeKubelet tells whose a kubelet's certificate is. One that it has written for itself nobody can verify, so that its end
-// breaks nothing that works now: it is never more than a note. What it gets for a request to the signer
+// judgeKubelet tells whose a kubelet's certificate is. What it gets for a request to the signer
 // kubernetes.io/kubelet-serving has the subject of a node (kubernetes.io/docs/reference/access-authn-authz/
 // certificate-signing-requests), and the kubelet asks for the next in time. Anything else somebody has put there.
 func judgeKubelet(p *kube.CertPlace, chain []*x509.Certificate) {
 	leaf := chain[0]
-	p.Authority = authority(leaf)
 	switch {
-	case selfMade(leaf):
-		p.Unverified = true
-		p.Note = "self-signed: written once, never renewed while the file is there"
-		p.Renew = "set serverTLSBootstrap: true in its configuration, or remove /var/lib/kubelet/pki/kubelet.crt and kubelet.key " +
-			"there and restart the kubelet"
+	case selfMade(leaf.Subject.CommonName, leaf.Issuer.CommonName):
+		nobodys(p)
 	case strings.HasPrefix(leaf.Subject.CommonName, "system:node:") && slices.Contains(leaf.Subject.Organization, "system:nodes"):
 		p.Class = kube.KubeletRotated
 		p.Renew = "the kubelet asks for the next one by itself; somebody has to approve its request"
 	}
-}
-
-// authority is kubeadm's name of the CA that has signed a certificate, or the common name of the issuer.
-func authority(leaf *x509.Certificate) string {
-	if cn := leaf.Issuer.CommonName; cn != "kubernetes" {
-		return short(cn)
-	}
-	return "ca"
 }

@@ -41,9 +41,7 @@ func (i *Inventory) kubeletMetricsSource() *source {
 			nodes, err := i.kubeNodes(ctx)
 			var out []endpoint
 			for _, m := range nodes {
-				p := place
-				p.Where, p.Host = m.where(m.port)+"/metrics", m.name
-				out = append(out, endpoint{slot: "kubelet client " + m.name, place: p})
+				out = append(out, clientEndpoint(place, m.name, m.where(m.port)+"/metrics"))
 			}
 			return out, err
 		},
@@ -56,7 +54,21 @@ func (i *Inventory) kubeletMetricsSource() *source {
 	}
 	return &source{
 		name: "kubelet metrics", where: "every node", every: everyList, rest: w.rest, read: w.read,
+		look: func(ctx context.Context, p kube.CertPlace, put func(...finding)) error {
+			if p.Host == "" {
+				return errNotAll
+			}
+			found, err := w.ask(ctx, clientEndpoint(place, p.Host, p.Where))
+			put(found...)
+			return err
+		},
 	}
+}
+
+// clientEndpoint is where a kubelet says of its client certificate what it has left.
+func clientEndpoint(p kube.CertPlace, node, where string) endpoint {
+	p.Where, p.Host = where, node
+	return endpoint{slot: "kubelet client " + node, place: p}
 }
 
 // kubeletFindings are what a kubelet says, by the minute: two readings would not agree on more.

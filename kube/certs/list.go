@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -19,6 +20,7 @@ import (
 )
 
 const (
+	// pageSize is how many objects of a list are asked for at a time.
 	pageSize = 500
 	// expiries is how often a list may expire under our hands before we give it up.
 	expiries = 5
@@ -39,6 +41,11 @@ type list struct {
 	namespace        string // "" for all
 	selector         string // of fields
 	accept, kind     string // of the items: "Secret"
+}
+
+// named selects the object of that name.
+func named(name string) string {
+	return fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
 }
 
 // get begins a request for a list.

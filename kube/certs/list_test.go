@@ -319,7 +319,7 @@ func TestAnExpiredListNeitherLosesNorDoublesRows(t *testing.T) {
 			}
 			return pageOf(t, all, 250, "")
 		}
-		if err := a.inventory(Options{}).readTLSSecrets(t.Context(), func(...finding) {}); err == nil {
+		if err := a.inventory(Options{}).secretSource(tlsSecrets).read(t.Context(), func(...finding) {}); err == nil {
 			t.Error("a list that never comes to its end is taken for whole")
 		}
 	})
@@ -333,7 +333,7 @@ func TestNamespacesThatMayNotBeReadHideNoOther(t *testing.T) {
 		a := newAPI(t)
 		a.has("/api/v1/namespaces/shop/secrets", secrets("shop"))
 		a.forbids("/api/v1/namespaces/bank/secrets")
-		all := reads(t, a.inventory(Options{}, "shop", "bank").readTLSSecrets)
+		all := reads(t, a.inventory(Options{}, "shop", "bank").secretSource(tlsSecrets).read)
 		if got := placed(all); len(got) != 2 || !strings.HasPrefix(got[0], "web @ secret shop/web") ||
 			!strings.HasPrefix(got[1], "TLS Secrets @ namespace bank ? ") || !strings.Contains(got[1], "forbidden") {
 			t.Errorf("%q", got)
@@ -343,7 +343,7 @@ func TestNamespacesThatMayNotBeReadHideNoOther(t *testing.T) {
 		a := newAPI(t)
 		a.forbids("/api/v1/secrets")
 		a.has("/api/v1/namespaces/default/secrets", secrets("default"))
-		if got := placed(reads(t, a.inventory(Options{}).readTLSSecrets)); len(got) != 2 ||
+		if got := placed(reads(t, a.inventory(Options{}).secretSource(tlsSecrets).read)); len(got) != 2 ||
 			!strings.HasPrefix(got[1], "TLS Secrets @ all namespaces but default ? ") {
 			t.Errorf("%q", got)
 		}
@@ -352,7 +352,7 @@ func TestNamespacesThatMayNotBeReadHideNoOther(t *testing.T) {
 		a := newAPI(t)
 		a.forbids("/api/v1/secrets")
 		a.forbids("/api/v1/namespaces/default/secrets")
-		err := a.inventory(Options{}).readTLSSecrets(t.Context(), func(f ...finding) {
+		err := a.inventory(Options{}).secretSource(tlsSecrets).read(t.Context(), func(f ...finding) {
 			if len(f) > 0 {
 				t.Errorf("found %q", placed(f))
 			}

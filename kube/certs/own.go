@@ -109,7 +109,6 @@ func ownToken(where string, cfg *rest.Config, t *kube.BearerToken) finding {
 // ownCertificate makes a finding of the client certificate that a credential plugin has given.
 func ownCertificate(where string, own *x509.Certificate) finding {
 	p := ownPlace("our certificate", where)
-	p.Authority = authority(own)
 	return certificate("our certificate", kube.ClientCert, p, summary(own))
 }
 

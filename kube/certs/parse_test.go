@@ -231,8 +231,8 @@ func texts(v reflect.Value) (out []string) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return nil
 		}
-		for i := range v.NumField() {
-			out = append(out, texts(v.Field(i))...)
+		for _, field := range v.Fields() {
+			out = append(out, texts(field)...)
 		}
 	}
 	return out

@@ -35,9 +35,10 @@ func renewedNotReloaded(rows map[string]*kube.Cert) {
 	}
 }
 
-// follows reports whether a file has what is to be served in a place after what is served there now.
+// follows reports whether a file has what is to be served in a place after what is served there now. What kubeadm signs begins
+// when its CA does (NewSignedCert in cmd/kubeadm/app/util/pkiutil), so that only the end tells which is the newer one.
 func follows(file, served *kube.Cert, place *kube.CertPlace) bool {
-	if file.UID == served.UID || !file.From.After(served.From) {
+	if file.UID == served.UID || !file.To.After(served.To) && !file.From.After(served.From) {
 		return false
 	}
 	return slices.ContainsFunc(file.Places, func(p kube.CertPlace) bool {

@@ -17,15 +17,15 @@ func serves(name, host string, x *kube.X509) finding {
 	}, x)
 }
 
-// placeOf is the place of the row with that fingerprint and source.
-func placeOf(t *testing.T, rows map[string]*kube.Cert, x *kube.X509, source kube.CertSource) kube.CertPlace {
+// servedPlace is where that certificate is served.
+func servedPlace(t *testing.T, rows map[string]*kube.Cert, x *kube.X509) kube.CertPlace {
 	t.Helper()
 	for _, p := range rows["sha256:"+x.Fingerprint].Places {
-		if p.Source == source {
+		if p.Source == kube.FromHandshake {
 			return p
 		}
 	}
-	t.Fatalf("no place %s of %s", source, x.Subject)
+	t.Fatalf("%s is not served", x.Subject)
 	return kube.CertPlace{}
 }
 
@@ -67,7 +67,7 @@ func TestServedCertificateWhoseFileWasRenewedSaysSo(t *testing.T) {
 			h.remove("etc/kubernetes/pki/etcd/server.crt")
 			defer h.write("etc/kubernetes/pki/etcd/server.crt", nil)
 			rows := merge(append(h.find(), serves(c.name, c.host, c.served)))
-			p := placeOf(t, rows, c.served, kube.FromHandshake)
+			p := servedPlace(t, rows, c.served)
 			if got := strings.Contains(p.Note, notReloaded); got != c.want {
 				t.Fatalf("marked %v: %+v", got, p)
 			}
@@ -98,7 +98,23 @@ func TestServedCertificateThatIsTheFilesIsNotMarked(t *testing.T) {
 	h := controlPlane(t)
 	file := byName(t, h.rows(), "apiserver").X509
 	rows := merge(append(h.find(), serves("apiserver", "cp-1", file)))
-	if p := placeOf(t, rows, file, kube.FromHandshake); p.Note != "" || len(rows["sha256:"+file.Fingerprint].Places) != 2 {
+	if p := servedPlace(t, rows, file); p.Note != "" || len(rows["sha256:"+file.Fingerprint].Places) != 2 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// What kubeadm signs begins when its CA does: the end alone tells that it is new.
+func TestARenewalThatBeginsWithItsCAIsSeenByItsEnd(t *testing.T) {
+	was, is := &kube.X509{Fingerprint: "old", From: mintFrom, To: mintTo}, &kube.X509{Fingerprint: "new", From: mintFrom, To: mintTo.AddDate(1, 0, 0)}
+	file := func(x *kube.X509) finding {
+		return certificate("file", kube.ServingCert, kube.CertPlace{Source: kube.FromFile, Name: "apiserver", Where: "apiserver.crt", Host: "cp-1"}, x)
+	}
+	rows := merge([]finding{file(is), serves("apiserver", "cp-1", was)})
+	if p := servedPlace(t, rows, was); !strings.Contains(p.Note, notReloaded) {
+		t.Errorf("it is not marked: %+v", p)
+	}
+	rows = merge([]finding{file(was), serves("apiserver", "cp-1", is)})
+	if p := servedPlace(t, rows, is); strings.Contains(p.Note, notReloaded) {
+		t.Errorf("what is served is newer, and is marked: %+v", p)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/fields"
-
 	"ktriage/kube"
 )
 
@@ -25,45 +23,73 @@ const (
 		"type!=bootstrap.kubernetes.io/token"
 )
 
+// secretKind is a kind of Secrets with certificates in them.
+type secretKind struct {
+	name     string
+	selector string // of fields
+	want     func(key string) bool
+	find     func(s *secret, once seen) []finding
+}
+
+var tlsSecrets = &secretKind{secretsName, selectTLS, wantTLS, (*secret).tls}
+
+// otherSecrets are those with keys that somebody wants looked into.
+func otherSecrets(patterns []string) *secretKind {
+	return &secretKind{otherSecretsName, selectOther, func(key string) bool { return matches(patterns, key) }, (*secret).other}
+}
+
 // secretSources are the Secrets with certificates [9, 10].
 func (i *Inventory) secretSources() []*source {
-	out := []*source{{name: secretsName, where: "secrets", every: everyList, read: i.readTLSSecrets}}
+	out := []*source{i.secretSource(tlsSecrets)}
 	if len(i.options.SecretKeys) > 0 {
-		out = append(out, &source{name: otherSecretsName, where: "secrets", every: everyList, read: i.readOtherSecrets})
+		out = append(out, i.secretSource(otherSecrets(i.options.SecretKeys)))
 	}
 	return out
+}
+
+func (i *Inventory) secretSource(k *secretKind) *source {
+	return &source{
+		name: k.name, where: "secrets", every: everyList,
+		read: func(ctx context.Context, put func(...finding)) error { return i.readSecrets(ctx, k, put) },
+		look: func(ctx context.Context, p kube.CertPlace, put func(...finding)) error {
+			found, err := i.secretAgain(ctx, k, p.Object.Namespace, p.Object.Name)
+			put(found...)
+			return err
+		},
+	}
 }
 
 func secretList(namespace, selector string) list {
 	return list{prefix: "/api/v1", resource: "secrets", namespace: namespace, selector: selector, accept: asProtobuf, kind: "Secret"}
 }
 
-func (i *Inventory) readTLSSecrets(ctx context.Context, put func(...finding)) error {
+// readSecrets gives what is found in the Secrets of a kind, page by page.
+func (i *Inventory) readSecrets(ctx context.Context, k *secretKind, put func(...finding)) error {
 	once := seen{}
-	return i.readSecrets(ctx, secretsName, selectTLS, wantTLS, put, func(s *secret) []finding { return s.tls(once) })
-}
-
-func (i *Inventory) readOtherSecrets(ctx context.Context, put func(...finding)) error {
-	once := seen{}
-	want := func(key string) bool { return matches(i.options.SecretKeys, key) }
-	return i.readSecrets(ctx, otherSecretsName, selectOther, want, put, func(s *secret) []finding { return s.other(once) })
-}
-
-// readSecrets gives what is found in the Secrets of a type, page by page.
-func (i *Inventory) readSecrets(ctx context.Context, name, selector string, want func(string) bool, put func(...finding),
-	find func(*secret) []finding,
-) error {
-	return i.inScope(name, put, func(namespace string) error {
+	return i.inScope(k.name, put, func(namespace string) error {
 		var found []finding
-		return i.each(ctx, secretList(namespace, selector), func(m *message) {
-			s := m.secret(want)
-			found = append(found, find(s)...)
-			s.forget()
+		return i.each(ctx, secretList(namespace, k.selector), func(m *message) {
+			found = append(found, m.findings(k, once)...)
 		}, func() {
 			put(found...)
 			found = nil
 		})
 	})
+}
+
+// secretAgain reads one Secret anew. It is listed, since who may list Secrets may not always get one.
+func (i *Inventory) secretAgain(ctx context.Context, k *secretKind, namespace, name string) (found []finding, err error) {
+	err = i.each(ctx, secretList(namespace, k.selector+","+named(name)), func(m *message) {
+		found = append(found, m.findings(k, seen{})...)
+	}, func() {})
+	return found, err
+}
+
+// findings are those of a Secret, of which nothing else is left.
+func (m *message) findings(k *secretKind, once seen) []finding {
+	s := m.secret(k.want)
+	defer s.forget()
+	return k.find(s, once)
 }
 
 func wantTLS(key string) bool { return key == "tls.crt" || key == "ca.crt" }
@@ -134,6 +160,7 @@ func (s *secret) tls(once seen) []finding {
 		return out
 	}
 	place.Name += " ca.crt"
+	place.Class = kube.ByHand // cert-manager writes it anew with the certificate, and not when it is about to end
 	place.Breaks = "TLS of clients that trust this bundle alone"
 	return append(out, once.anchors(slot+" ca.crt", place, ca)...)
 }
@@ -256,16 +283,4 @@ func kindFor(authority bool, usages []string) kube.CertKind {
 		return kube.ClientCert
 	}
 	return kube.ServingCert
-}
-
-// secretAgain reads one TLS Secret anew. It is listed, since who may list Secrets may not always get one.
-func (i *Inventory) secretAgain(ctx context.Context, namespace, name string) ([]finding, error) {
-	var found []finding
-	selector := selectTLS + "," + fields.OneTermEqualSelector("metadata.name", name).String()
-	err := i.each(ctx, secretList(namespace, selector), func(m *message) {
-		s := m.secret(wantTLS)
-		found = append(found, s.tls(seen{})...)
-		s.forget()
-	}, func() {})
-	return found, err
 }

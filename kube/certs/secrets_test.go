@@ -45,7 +45,7 @@ func tlsOf(t *testing.T, all ...corev1.Secret) []finding {
 	t.Helper()
 	a := newAPI(t)
 	a.has("/api/v1/secrets?type=kubernetes.io/tls", proto(t, &corev1.SecretList{Items: all}))
-	return reads(t, a.inventory(Options{}).readTLSSecrets)
+	return reads(t, a.inventory(Options{}).secretSource(tlsSecrets).read)
 }
 
 func TestTLSSecretsShowTheirChains(t *testing.T) {
@@ -62,7 +62,7 @@ func TestTLSSecretsShowTheirChains(t *testing.T) {
 		secretOf("garbage", map[string][]byte{"tls.crt": garbage[:1<<20]}),
 		secretOf("empty", map[string][]byte{"tls.crt": {}, "tls.key": {}}),
 		secretOf("key first", map[string][]byte{"tls.crt": slices.Concat(keyPEM(t, middle.key), asPEM(leaf))}),
-		secretOf("managed", map[string][]byte{"tls.crt": asPEM(leaf)}, certificateNote, "web"),
+		secretOf("managed", map[string][]byte{"tls.crt": asPEM(leaf), "ca.crt": asPEM(root.cert)}, certificateNote, "web"),
 		secretOf("client", map[string][]byte{"tls.crt": asPEM(middle.leaf("robot", secretTo))}),
 	)
 	whole := found(t, all, "whole")
@@ -72,7 +72,7 @@ func TestTLSSecretsShowTheirChains(t *testing.T) {
 	want := kube.CertPlace{
 		Source: kube.FromSecret, Name: "whole", Where: "secret shop/whole", Short: "secret shop", Danger: kube.BreaksApp,
 		Object: kube.Ref{Namespace: "shop", Name: "whole", UID: "uid"}, Breaks: "TLS of what uses this Secret",
-		Renew: "put a new certificate into shop/whole",
+		Renew: "put a new certificate into shop/whole", Authority: "corp intermediate",
 	}
 	if diff := cmp.Diff(want, whole.Places[0]); diff != "" {
 		t.Error(diff)
@@ -97,6 +97,9 @@ func TestTLSSecretsShowTheirChains(t *testing.T) {
 	if p := found(t, all, "managed").Places[0]; p.Class != kube.CertManaged || !strings.Contains(p.Renew, "Certificate web") {
 		t.Errorf("a Secret of cert-manager is renewed %v: %s", p.Class, p.Renew)
 	}
+	if p := found(t, all, "managed ca.crt").Places[0]; p.Class != kube.ByHand {
+		t.Errorf("a CA of ten years is renewed %v, so that it would be late for the last three of them", p.Class)
+	}
 	if c := found(t, all, "client"); c.Kind != kube.ClientCert {
 		t.Errorf("a client certificate is %v", c.Kind)
 	}
@@ -116,7 +119,7 @@ func TestOtherSecretsAreReadOnlyWhereSomebodyWantsIt(t *testing.T) {
 			t.Error("they are read though nobody wants it")
 		}
 	}
-	got := placed(reads(t, a.inventory(Options{SecretKeys: []string{"*.pem", "store.*", "["}}).readOtherSecrets))
+	got := placed(reads(t, a.inventory(Options{}).secretSource(otherSecrets([]string{"*.pem", "store.*", "["})).read))
 	slices.Sort(got)
 	if diff := cmp.Diff([]string{
 		"db roots.pem @ secret shop/db roots.pem", "db server.pem @ secret shop/db server.pem",
@@ -207,7 +210,7 @@ func TestNoKeySurvivesInMemory(t *testing.T) {
 	a := newAPI(t)
 	body := keyedSecrets(t, 50)
 	a.answers["/api/v1/secrets"] = func(*http.Request) (int, any) { return http.StatusOK, body }
-	all := reads(t, a.inventory(Options{}).readTLSSecrets)
+	all := reads(t, a.inventory(Options{}).secretSource(tlsSecrets).read)
 	if len(all) != 50 || all[7].cert.X509 == nil {
 		t.Fatalf("%d Secrets were read", len(all))
 	}

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,6 +31,9 @@ type source struct {
 	// findings too. An API that the server does not have is no error. A finding without a credential keeps what is in its slot
 	// as it is: there was no time to look there. put is for one goroutine at a time.
 	read func(ctx context.Context, put func(...finding)) error
+	// look gives what it finds in one place, and perhaps in others; nil is read, for a source that costs little to read. It must be
+	// there for one that reads in parts.
+	look func(ctx context.Context, p kube.CertPlace, put func(...finding)) error
 	// follow, if any, takes up what changes after a reading that has succeeded, until ctx ends or it cannot go on.
 	follow func(ctx context.Context)
 }
@@ -48,14 +52,16 @@ func (r *reading) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := r.once(ctx)
 		wait, again := r.source.every, (chan struct{})(nil) // what has succeeded is not read again because the server was away
-		if r.source.rest != nil {
-			wait = r.source.rest()
-		}
-		if err != nil && !apierrors.IsForbidden(err) {
+		switch {
+		case err == nil && r.source.rest != nil:
+			failures, wait = 0, r.source.rest()
+		case err == nil, apierrors.IsForbidden(err):
+			failures = 0
+		case errors.Is(err, context.DeadlineExceeded): // to begin it anew at once would be more of what was too much
+			again = r.again
+		default:
 			wait, again = min(retryMost, retryFirst<<min(failures, 10)), r.again
 			failures++
-		} else {
-			failures = 0
 		}
 		lost, unfollow := r.follow(ctx, err)
 		timer := time.NewTimer(wait)
@@ -75,7 +81,10 @@ func (r *reading) Run(ctx context.Context) {
 func (r *reading) Again() { signal(r.again) }
 
 // Anew implements kube.Reader.
-func (r *reading) Anew() { signal(r.anew) }
+func (r *reading) Anew() {
+	r.inventory.dialer.roster.stale.Store(true)
+	signal(r.anew)
+}
 
 // once reads the source to an end. What it has not found any more is dropped; if it fails, everything stays as it was, and a
 // row says so.

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
-	corev1 "k8s.io/api/core/v1"
 
 	"ktriage/internal/text"
 	"ktriage/kube"
@@ -49,7 +47,7 @@ type comparison struct {
 	facts   *facts
 	fields  []field
 	why     []action.Row // what speaks against it
-	foreign []string     // names and addresses that are not the node's
+	foreign []name       // names and addresses that are not the node's alone
 }
 
 // compare puts a request of a kubelet beside its Node. Nothing speaks against one that asks for what its node has: its own
@@ -91,7 +89,7 @@ func (c *comparison) who() {
 	spec := &c.object.Spec
 	has, v := c.nodeWords(), same
 	switch {
-	case !strings.HasPrefix(spec.Username, nodeOf):
+	case !asksAsNode(c.object):
 		v, has = differs, "no node"
 		if bootstraps(spec.Groups) {
 			c.against("Not a node asks, but a bootstrap token: whoever has it can ask in the name of any node.")
@@ -107,12 +105,15 @@ func (c *comparison) who() {
 	case c.node == nil:
 		v, has = differs, "no such Node"
 		c.against("There is no Node %s: nothing in the cluster says what it may ask for.", c.nodeWords())
+	case c.node.CreationTimestamp.After(c.object.CreationTimestamp.Time):
+		v, has = differs, "made after the request"
+		c.against("The Node %s was made after this was asked: it may be another machine than the one that asks.", c.nodeWords())
 	}
 	c.add("requestor", words(spec.Username), has, v)
 	v = same
 	if !slices.Contains(spec.Groups, nodes) {
 		v = differs
-		if strings.HasPrefix(spec.Username, nodeOf) {
+		if asksAsNode(c.object) {
 			c.against("Whoever asks is not in the group %s.", nodes)
 		}
 	}
@@ -154,6 +155,11 @@ func (c *comparison) subject() {
 		c.against("It makes its holder a member of %s, and a node is one of %s alone.", groupsOf(subject.Organization), nodes)
 	}
 	c.add("O", orNone(some(cleaned(subject.Organization), 4)), nodes, v)
+	if more := besides(c.wants); len(more) > 0 {
+		c.add("besides", some(cleaned(more), 4), "none", differs)
+		c.against("It has parts that no kubelet asks for, %s: kube-controller-manager leaves them out, another signer may not.",
+			some(cleaned(more), 4))
+	}
 }
 
 func groupsOf(o []string) string {
@@ -169,128 +175,6 @@ func cleaned(list []string) []string {
 		out[i] = words(s)
 	}
 	return out
-}
-
-// namesShown is how many names of a kind have a line of their own.
-const namesShown = 12
-
-// names compares the names and addresses with those of the node.
-func (c *comparison) names() {
-	var addressesAsked, other []string
-	for _, ip := range c.wants.IPAddresses {
-		addressesAsked = append(addressesAsked, ip.String())
-	}
-	for _, u := range c.wants.URIs {
-		other = append(other, "URI "+u.String())
-	}
-	for _, m := range c.wants.EmailAddresses {
-		other = append(other, "mail "+m)
-	}
-	if c.serving() {
-		c.each("DNS", c.wants.DNSNames, corev1.NodeHostName, corev1.NodeInternalDNS, corev1.NodeExternalDNS)
-		c.each("IP", addressesAsked, corev1.NodeInternalIP, corev1.NodeExternalIP)
-		if len(c.wants.DNSNames)+len(addressesAsked) == 0 {
-			c.against("It asks for no name and no address: its signer would refuse it.")
-		}
-	} else {
-		other = append(append(slices.Clone(c.wants.DNSNames), addressesAsked...), other...)
-	}
-	if len(other) > 0 {
-		c.add("names", some(cleaned(other), 4), "none", differs)
-		c.against("It asks for names that no such certificate has, %s: its signer would refuse it.", some(cleaned(other), 4))
-	}
-}
-
-// each compares the names of one kind.
-func (c *comparison) each(title string, asked []string, types ...corev1.NodeAddressType) {
-	has, known := map[string]string{}, c.node != nil
-	own := "not known"
-	if known {
-		has = addresses(c.node)
-		own = ofTypes(c.node, types)
-	}
-	if len(asked) == 0 {
-		v := same // fewer names than the node has
-		if len(c.wants.DNSNames)+len(c.wants.IPAddresses) == 0 {
-			v = differs
-		}
-		c.add(title, "none", own, v)
-	}
-	rest, hidden := 0, same
-	for i, name := range asked {
-		v, what := same, has[canonical(name)]
-		switch {
-		case !known:
-			v, what = unsure, own
-		case what == "":
-			v, what = differs, own
-			c.foreignName(name)
-		}
-		if i < namesShown {
-			c.add(title, words(name), what, v)
-		} else {
-			rest, hidden = rest+1, max(hidden, v)
-		}
-	}
-	if rest > 0 {
-		c.add(title, fmt.Sprintf("and %s more", text.Count(rest)), own, hidden)
-	}
-}
-
-// ofTypes are the addresses of a node of some types, in their order.
-func ofTypes(n *corev1.Node, types []corev1.NodeAddressType) string {
-	var out []string
-	for _, a := range n.Status.Addresses {
-		if slices.Contains(types, a.Type) {
-			out = append(out, words(string(a.Type)+" "+a.Address))
-		}
-	}
-	return orNone(some(out, 3))
-}
-
-// foreignSaid is how many foreign names have a sentence of their own.
-const foreignSaid = 4
-
-// foreignName says whose a name is that is not the node's, and what somebody could do with it.
-func (c *comparison) foreignName(name string) {
-	c.foreign = append(c.foreign, words(name))
-	if len(c.foreign) > foreignSaid {
-		return
-	}
-	what := "a name"
-	if net.ParseIP(name) != nil {
-		what = "an address"
-	}
-	said := fmt.Sprintf("%s is not %s of %s.", words(name), what, c.nodeWords())
-	switch owners := c.owners(name); {
-	case len(owners) > 0:
-		c.against("%s Another node has it: %s.", said, some(owners, 3))
-		c.against("Who holds this certificate can answer the API server as %s: logs, exec and their data.", some(owners, 3))
-	case ofAPIServer(name):
-		c.against("%s It is one of the API server.", said)
-		c.against("Who holds this certificate can pass for the API server to whoever trusts the same CA, and be given their tokens.")
-	default:
-		c.against("%s No other node has it either.", said)
-		c.against("Who holds this certificate can answer as %s to whoever trusts the CA of the cluster.", words(name))
-	}
-}
-
-// owners are the other nodes that have a name or address.
-func (c *comparison) owners(name string) []string {
-	var out []string
-	for i := range c.facts.nodes {
-		if n := &c.facts.nodes[i]; n.Name != c.name && (addresses(n)[canonical(name)] != "" || n.Name == canonical(name)) {
-			out = append(out, words(n.Name))
-		}
-	}
-	return out
-}
-
-// ofAPIServer reports whether a name is one under which programs in a cluster know the API server.
-func ofAPIServer(name string) bool {
-	name = canonical(name)
-	return name == "kubernetes" || name == "kubernetes.default" || name == "kubernetes.default.svc" ||
-		strings.HasPrefix(name, "kubernetes.default.svc.") || name == "localhost" || name == "127.0.0.1" || name == "::1"
 }
 
 // usages compares the usages with those that the signer signs (ValidateKubeletServingCSR and ValidateKubeletClientCSR in
@@ -325,7 +209,7 @@ func (c *comparison) key() {
 		c.against("Its key, %s, is so short that it can be found out.", asks)
 		return
 	}
-	if c.facts.others == nil {
+	if c.facts.byKey == nil {
 		c.add("key", asks, "other requests cannot be read", unsure)
 		return
 	}
@@ -344,20 +228,14 @@ func (c *comparison) key() {
 
 // usedBefore gives another request with the same key, and one by which the same was asked for and never given.
 func (c *comparison) usedBefore() (before, again *certificatesv1.CertificateSigningRequest) {
-	for i := range c.facts.others {
-		o := &c.facts.others[i]
-		if o.UID == c.object.UID {
-			continue
+	for _, o := range c.facts.byKey[keyOf(c.wants)] {
+		switch {
+		case o.UID == c.object.UID:
+		case sameAsker(o.CertificateSigningRequest, c.object) && bytes.Equal(o.wants.RawSubject, c.wants.RawSubject) && len(o.Status.Certificate) == 0:
+			again = o.CertificateSigningRequest
+		default:
+			before = o.CertificateSigningRequest
 		}
-		wants, err := kube.ParseCSR(o.Spec.Request)
-		if err != nil || !bytes.Equal(wants.RawSubjectPublicKeyInfo, c.wants.RawSubjectPublicKeyInfo) {
-			continue
-		}
-		if sameAsker(o, c.object) && bytes.Equal(wants.RawSubject, c.wants.RawSubject) && len(o.Status.Certificate) == 0 {
-			again = o
-			continue
-		}
-		before = o
 	}
 	return before, again
 }
@@ -366,17 +244,24 @@ func sameAsker(a, b *certificatesv1.CertificateSigningRequest) bool {
 	return a.Spec.SignerName == b.Spec.SignerName && a.Spec.Username == b.Spec.Username
 }
 
-// newer gives a request of the same kubelet that came later and waits too, nil if there is none.
+// newer gives the last request of the same kubelet that came later and waits too, nil if there is none.
 func (c *comparison) newer() *certificatesv1.CertificateSigningRequest {
-	var newest *certificatesv1.CertificateSigningRequest
+	newest := c.object
 	for i := range c.facts.others {
 		o := &c.facts.others[i]
-		if o.UID != c.object.UID && sameAsker(o, c.object) && strings.HasPrefix(o.Spec.Username, nodeOf) &&
-			o.CreationTimestamp.After(c.object.CreationTimestamp.Time) && kube.NewCSR(o).Condition == kube.CSRPending {
+		if sameAsker(o, c.object) && o.CreationTimestamp.After(newest.CreationTimestamp.Time) && kube.NewCSR(o).Condition == kube.CSRPending {
 			newest = o
 		}
 	}
+	if newest == c.object || !asksAsNode(c.object) {
+		return nil
+	}
 	return newest
+}
+
+// asksAsNode reports whether a node asks.
+func asksAsNode(o *certificatesv1.CertificateSigningRequest) bool {
+	return strings.HasPrefix(o.Spec.Username, nodeOf)
 }
 
 // youth is how long a Node object is called new.

@@ -4,6 +4,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -158,8 +159,19 @@ func sheet(p *action.Plan) string {
 	}
 	for _, part := range p.Sections {
 		fmt.Fprintf(&s, "-- %s\n", part.Title)
-		for _, r := range part.Rows {
-			fmt.Fprintln(&s, strings.Join(r.Cells, " | "))
+		for i, r := range part.Rows {
+			cells := slices.Clone(r.Cells)
+			for _, more := range part.Rows[i+1:] { // what goes on below
+				if len(more.Cells) < 2 || more.Cells[0] != "" {
+					break
+				}
+				for k, c := range more.Cells {
+					cells[k] = strings.TrimSpace(cells[k] + " " + c)
+				}
+			}
+			if len(r.Cells) < 2 || r.Cells[0] != "" {
+				fmt.Fprintln(&s, strings.Join(cells, " | "))
+			}
 		}
 	}
 	return s.String()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -23,9 +22,16 @@ import (
 type facts struct {
 	now      time.Time
 	requests []*request
-	nodes    []corev1.Node                              // all of them: one may have an address that another asks for
-	others   []certificatesv1.CertificateSigningRequest // that there are: their keys, and newer ones of the same kubelet
+	holders  map[string][]string                        // the nodes that have a name or address: one may be what another asks for
+	others   []certificatesv1.CertificateSigningRequest // all that there are: there may be newer ones of the same kubelet
+	byKey    map[string][]other                         // the same by the key that they are for; nil if they cannot be read
 	unknown  []string                                   // what could not be read, in sentences
+}
+
+// other is another request, that can be read.
+type other struct {
+	*certificatesv1.CertificateSigningRequest
+	wants *x509.CertificateRequest
 }
 
 // request is one of those that are meant.
@@ -45,23 +51,31 @@ type request struct {
 // has it.
 func read(ctx context.Context, c *kube.Cluster, t action.Target, now time.Time) (*facts, error) {
 	f := &facts{now: now}
+	may := map[string]bool{} // by signer
 	for _, ref := range t.Refs {
 		r, err := readRequest(ctx, c, ref)
 		if err != nil {
 			return nil, err
 		}
+		signer := r.object.Spec.SignerName
+		if _, asked := may[signer]; !asked {
+			if may[signer], err = mayApprove(ctx, c, signer); err != nil {
+				return nil, err
+			}
+		}
+		r.may = may[signer]
 		f.requests = append(f.requests, r)
 	}
 	cached := metav1.ListOptions{ResourceVersion: "0"}
 	if list, err := c.Client().CoreV1().Nodes().List(ctx, cached); err != nil {
 		f.unknown = append(f.unknown, "whose the addresses are: nodes cannot be listed. "+kube.Explain(err).Sentence)
 	} else {
-		f.nodes = list.Items
+		f.holders = holders(list.Items)
 	}
 	if list, err := c.Client().CertificatesV1().CertificateSigningRequests().List(ctx, cached); err != nil {
 		f.unknown = append(f.unknown, "whether the key is new: requests cannot be listed. "+kube.Explain(err).Sentence)
 	} else {
-		f.others = list.Items
+		f.others, f.byKey = list.Items, byKey(list.Items)
 	}
 	return f, nil
 }
@@ -76,9 +90,6 @@ func readRequest(ctx context.Context, c *kube.Cluster, ref kube.Ref) (*request, 
 		r.broken = words(err.Error())
 	} else if err = r.wants.CheckSignature(); err != nil {
 		r.broken = "it is not signed by the key that it is for: " + words(err.Error())
-	}
-	if r.may, err = mayApprove(ctx, c, object.Spec.SignerName); err != nil {
-		return nil, err
 	}
 	if r.name = r.nodeName(); r.name != "" {
 		r.node, r.nodeErr = readNode(ctx, c, r.name)
@@ -132,25 +143,15 @@ func readNode(ctx context.Context, c *kube.Cluster, name string) (*corev1.Node, 
 	return o, nil
 }
 
-// addresses are the names and addresses of a node as its kubelet asks for them, with what they are: "InternalIP 10.8.3.103"
-// (addressesToHostnamesAndIPs in pkg/kubelet/certificate/kubelet.go of Kubernetes).
-func addresses(n *corev1.Node) map[string]string {
-	out := map[string]string{}
-	for _, a := range n.Status.Addresses {
-		switch key := canonical(a.Address); a.Type {
-		case corev1.NodeHostName, corev1.NodeInternalDNS, corev1.NodeExternalDNS, corev1.NodeInternalIP, corev1.NodeExternalIP:
-			if key != "" && out[key] == "" {
-				out[key] = words(string(a.Type) + " " + a.Address)
-			}
+func byKey(all []certificatesv1.CertificateSigningRequest) map[string][]other {
+	out := map[string][]other{}
+	for i := range all {
+		if wants, err := kube.ParseCSR(all[i].Spec.Request); err == nil {
+			out[keyOf(wants)] = append(out[keyOf(wants)], other{&all[i], wants})
 		}
 	}
 	return out
 }
 
-// canonical is a name or an address as it compares with others.
-func canonical(s string) string {
-	if ip := net.ParseIP(s); ip != nil {
-		return ip.String()
-	}
-	return strings.ToLower(s)
-}
+// keyOf is the key that a request is for, as it compares with others.
+func keyOf(wants *x509.CertificateRequest) string { return string(wants.RawSubjectPublicKeyInfo) }

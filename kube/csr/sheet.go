@@ -107,16 +107,26 @@ func (s *sheet) approveOne(r *request) {
 		p.Facts = append(p.Facts, action.Fact{Name: "but", Severity: kube.Warning, Text: fmt.Sprintf(
 			"a newer request of the same kubelet waits, %s: it takes up only the one that it has made last", words(o.Name))})
 	}
+	if c.byOwnWord() {
+		p.Facts = append(p.Facts, ownWord)
+	}
 	p.Facts = append(p.Facts, undoApproval)
 	p.Sections = append(p.Sections, c.table())
 	s.speakAgainst(c.why)
-	p.Sections = append(p.Sections, action.Section{Title: "then", Rows: []action.Row{line(kube.OK, "%s; %s", lasts(r.row), pickedUp(r))}})
+	p.Sections = append(p.Sections, action.Section{Title: "then", Rows: []action.Row{line(kube.OK, "%s; %s", lasts(r.row), s.pickedUp(r))}})
 	if r.name != "" {
 		p.Gate += " for " + c.nodeWords()
 	}
 	p.Foot = c.foot()
 	p.Details["node"], p.Details["differs"] = c.nodeWords(), c.different()
 }
+
+// ownWord says what the comparison cannot show: NodeRestriction lets a kubelet write the status of its own Node, addresses and all
+// (plugin/pkg/admission/noderestriction in Kubernetes).
+var ownWord = action.Fact{Name: "proof", Text: "none that the machine has these addresses: a kubelet writes those of its Node itself"}
+
+// byOwnWord reports whether names are compared with what a kubelet says of its own Node.
+func (c *comparison) byOwnWord() bool { return c.serving() && c.node != nil && c.wants != nil }
 
 // undoApproval says that there is no way back.
 var undoApproval = action.Fact{Name: "undo", Text: "none: a certificate cannot be revoked, it is good until it expires"}
@@ -133,7 +143,7 @@ func (s *sheet) speakAgainst(why []action.Row) {
 // pending is the state of a request in one sentence.
 func (s *sheet) pending(r *request) string {
 	from := ", from " + r.row.Requestor
-	if r.name != "" && strings.HasPrefix(r.object.Spec.Username, nodeOf) {
+	if r.name != "" && asksAsNode(r.object) {
 		from = ", from " + words(r.name)
 	}
 	state := r.row.Printed
@@ -165,26 +175,53 @@ func lasts(row *kube.CSR) string {
 	return "Signed for as long as its signer gives, 365d by default"
 }
 
-func pickedUp(r *request) string {
+// kubeletWaits is how long a kubelet waits for the answer to a request (certificateWaitTimeout in
+// k8s.io/client-go/util/certificate). The one by which it joins it makes again under the same name.
+const kubeletWaits = 15 * time.Minute
+
+func (s *sheet) pickedUp(r *request) string {
+	if asksAsNode(r.object) && s.now.Sub(r.object.CreationTimestamp.Time) > kubeletWaits {
+		return "its kubelet does not wait for it any more: after 15 minutes it asks anew, with another request."
+	}
 	if r.object.Spec.SignerName == certificatesv1.KubeletServingSignerName || r.node != nil {
 		return "the kubelet picks it up by itself within a minute."
 	}
 	return "the kubelet picks it up by itself and registers its Node."
 }
 
-// table is the comparison as it is shown.
+// The widths of the columns: with the verdict they fit into a sheet of 80 columns.
+const asksWidth, hasWidth = 27, 23
+
+// table is the comparison as it is shown. What is long goes on below: the verdict has to be seen.
 func (c *comparison) table() action.Section {
+	its := "NODE " + c.nodeWords()
+	if text.Width(its) > hasWidth {
+		its = "ITS NODE"
+	}
 	out := action.Section{
 		Title:   "what it asks for, and what the Node says",
-		Columns: []action.Column{{Title: "FIELD"}, {Title: "THE REQUEST"}, {Title: "NODE " + c.nodeWords()}, {Title: "OK"}},
+		Columns: []action.Column{{Title: "FIELD"}, {Title: "THE REQUEST"}, {Title: its}, {Title: "OK"}},
 	}
-	for _, f := range c.fields {
-		out.Rows = append(out.Rows, f.verdict.row(f.name, f.asks, f.has))
-	}
+	fields := c.fields
 	if c.broken != "" {
-		out.Rows = append(out.Rows, differs.row("request", "cannot be read: "+c.broken, ""))
+		fields = append(slices.Clip(fields), field{"request", "cannot be read: " + c.broken, "", differs})
+	}
+	for _, f := range fields {
+		asks, has := text.Wrap(f.asks, asksWidth), text.Wrap(f.has, hasWidth)
+		out.Rows = append(out.Rows, f.verdict.row(f.name, at(asks, 0), at(has, 0)))
+		for i := 1; i < max(len(asks), len(has)); i++ {
+			out.Rows = append(out.Rows, action.Row{Cells: []string{"", at(asks, i), at(has, i), ""}})
+		}
 	}
 	return out
+}
+
+// at is one of some lines, "" behind their end.
+func at(lines []string, i int) string {
+	if i >= len(lines) {
+		return ""
+	}
+	return lines[i]
 }
 
 // different names the fields that are not the same.
@@ -204,10 +241,14 @@ func (c *comparison) foot() string {
 		return some(c.different(), 2)
 	}
 	one, many := "name is", "names are"
-	if !slices.ContainsFunc(c.foreign, func(name string) bool { return net.ParseIP(name) == nil }) {
+	if !slices.ContainsFunc(c.foreign, func(n name) bool { return net.ParseIP(n.text) == nil }) {
 		one, many = "address is", "addresses are"
 	}
-	return text.Plural(len(c.foreign), one, many) + " not of " + c.nodeWords()
+	said := text.Plural(len(c.foreign), one, many) + " not of " + c.nodeWords()
+	if slices.ContainsFunc(c.foreign, func(n name) bool { return n.own }) {
+		said += " alone"
+	}
+	return said
 }
 
 // signedBy is what is known of the signers of Kubernetes that are not for kubelets
@@ -230,15 +271,13 @@ func (s *sheet) approveOther(r *request) {
 		action.Fact{Name: "signs", Text: signs}, action.Fact{Name: "usual", Text: "approved by " + approves}, undoApproval)
 	p.Sections = append(p.Sections, asked(r))
 	why := []action.Row{line(kube.Warning, "Nothing in the cluster says what %s may ask for: only you can know.", r.row.Requestor)}
-	if r.wants != nil && slices.Contains(r.object.Spec.Usages, certificatesv1.UsageClientAuth) {
+	if r.wants != nil && signer == certificatesv1.KubeAPIServerClientSignerName {
 		in := ""
 		if o := r.wants.Subject.Organization; len(o) > 0 {
 			in = ", in " + groupsOf(o) + ","
 		}
-		if signer == certificatesv1.KubeAPIServerClientSignerName {
-			why = append(why, line(kube.Bad, "Who holds this certificate is %s%s to the API server until it expires.",
-				orNone(words(r.wants.Subject.CommonName)), in))
-		}
+		why = append(why, line(kube.Bad, "Who holds this certificate is %s%s to the API server until it expires.",
+			orNone(words(r.wants.Subject.CommonName)), in))
 	}
 	s.speakAgainst(why)
 	p.Sections = append(p.Sections, action.Section{Title: "then", Rows: []action.Row{
@@ -252,7 +291,7 @@ func asked(r *request) action.Section {
 	row := r.row
 	out := action.Section{Title: "what it asks for", Columns: []action.Column{{Title: "FIELD"}, {Title: "THE REQUEST"}}}
 	add := func(name string, values ...string) {
-		if v := some(values, 8); v != "" {
+		if v := join(values); v != "" { // a row of a request has few enough of each
 			out.Rows = append(out.Rows, action.Row{Cells: []string{name, v}})
 		}
 	}
@@ -271,16 +310,25 @@ func asked(r *request) action.Section {
 		add("more", text.Plural(row.More, "name", "names"))
 	}
 	add("usages", row.Usages...)
+	add("besides", cleaned(besides(r.wants))...)
 	add("key", row.Key)
 	return out
+}
+
+// nameWidth is what there is room for of a name in a list.
+const nameWidth = 24
+
+// of is the line of a request among others.
+func (v verdict) of(r *request, node string) action.Row {
+	return action.Row{Severity: v.severity(), Cells: []string{r.row.Name, v.String(), text.CutMiddle(node, nameWidth, "…"), r.row.AsksText()}}
 }
 
 // approveSeveral is the sheet of several requests: only such that agree with their Nodes in everything.
 func (s *sheet) approveSeveral() {
 	p := s.plan
 	p.Headline = fmt.Sprintf("%s, each of which asks for what its Node has.", p.Word)
-	list := action.Section{Title: p.Word, Columns: []action.Column{{Title: "REQUEST"}, {Title: "NODE"}, {Title: "ASKS FOR"}, {Title: "OK"}}}
-	bad := 0
+	list := action.Section{Title: p.Word, Columns: []action.Column{{Title: "REQUEST"}, {Title: "OK"}, {Title: "NODE"}, {Title: "ASKS FOR"}}}
+	bad, late, ownWords := 0, 0, false
 	var names []string
 	for _, r := range s.requests {
 		names = append(names, r.row.AsksText())
@@ -288,7 +336,7 @@ func (s *sheet) approveSeveral() {
 			bad++
 			p.Refusals = append(p.Refusals, fmt.Sprintf("%s is for signer %s, and has no Node to compare it with: approve it alone",
 				r.row.Name, r.row.Signer))
-			list.Rows = append(list.Rows, differs.row(r.row.Name, "none", r.row.AsksText()))
+			list.Rows = append(list.Rows, differs.of(r, "none"))
 			continue
 		}
 		c, v := compare(r, s.facts), same
@@ -298,10 +346,21 @@ func (s *sheet) approveSeveral() {
 			p.Refusals = append(p.Refusals, fmt.Sprintf("%s does not agree with its Node: look at it alone (%s)",
 				r.row.Name, orNone(some(c.different(), 3))))
 		}
-		list.Rows = append(list.Rows, v.row(r.row.Name, orNone(c.nodeWords()), r.row.AsksText()))
+		if c.newer() != nil {
+			late++
+		}
+		ownWords = ownWords || c.byOwnWord()
+		list.Rows = append(list.Rows, v.of(r, c.nodeWords()))
 	}
 	if bad > 0 {
 		p.Headline = fmt.Sprintf("%s, %s of which cannot be approved with others.", p.Word, text.Count(bad))
+	}
+	if late > 0 {
+		p.Facts = append(p.Facts, action.Fact{Name: "but", Severity: kube.Warning, Text: fmt.Sprintf(
+			"of %s a newer one waits: a kubelet takes up only the one that it has made last", text.Plural(late, "request", "requests"))})
+	}
+	if ownWords {
+		p.Facts = append(p.Facts, ownWord)
 	}
 	p.Facts = append(p.Facts, undoApproval)
 	p.Sections = append(p.Sections, list)
@@ -345,7 +404,7 @@ func (s *sheet) denial() *action.Plan {
 		p.Headline = p.Word + " will be denied: nobody signs them."
 		list := action.Section{Title: p.Word, Columns: []action.Column{{Title: "REQUEST"}, {Title: "REQUESTOR"}, {Title: "ASKS FOR"}}}
 		for _, r := range s.requests {
-			list.Rows = append(list.Rows, action.Row{Cells: []string{r.row.Name, r.row.Requestor, r.row.AsksText()}})
+			list.Rows = append(list.Rows, action.Row{Cells: []string{r.row.Name, text.CutMiddle(r.row.Requestor, nameWidth, "…"), r.row.AsksText()}})
 		}
 		p.Sections = append(p.Sections, list)
 		p.Gate = "deny " + p.Word
@@ -383,6 +442,7 @@ func (s *sheet) notKnown() []action.Section {
 // finish gives the plan its work, unless it may not be confirmed.
 func (s *sheet) finish(approve bool) {
 	if len(s.plan.Refusals) > 0 {
+		s.plan.Kubectl = nil // what is not to be done here is not to be done by pasting it either
 		return
 	}
 	w := &work{approve: approve, why: s.message()}

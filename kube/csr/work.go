@@ -111,6 +111,7 @@ func (r *run) one(ctx context.Context, i int) {
 		return
 	}
 	r.others[i] = other
+	r.steps[i].Follows = true // what has been decided cannot be left out any more
 	if r.approve {
 		r.turn(i, action.StepProgressing, r.decision(i)+"; waits for the signer")
 	} else {

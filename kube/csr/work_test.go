@@ -219,7 +219,7 @@ func TestWhatNobodySignsIsFollowedForTenMinutes(t *testing.T) {
 		<-time.After(31 * time.Second)
 		synctest.Wait()
 		s := progress.Steps()[0]
-		if s.State != action.StepProgressing || s.Note != "approved; waits for the signer" || !strings.HasPrefix(strings.Join(s.Why, ""), "kube-controller-manager signs it") {
+		if s.State != action.StepProgressing || !s.Follows || s.Note != "approved; waits for the signer" || !strings.HasPrefix(strings.Join(s.Why, ""), "kube-controller-manager signs it") {
 			t.Errorf("after half a minute: %v %q %q", s.State, s.Note, s.Why)
 		}
 		result := <-ended

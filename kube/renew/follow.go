@@ -86,6 +86,7 @@ func (r *attempt) failed(ctx context.Context, err error) {
 // follow looks until cert-manager has issued, or has failed.
 func (r *attempt) follow(ctx context.Context, c *kube.Cluster) {
 	from := time.Now()
+	r.step.Follows = true // what it was told cannot be left out any more
 	r.turn(action.StepProgressing, "cert-manager is told; waits for it")
 	for ctx.Err() == nil && time.Since(from) < issueLimit {
 		r.look(ctx, c, time.Since(from))

@@ -40,7 +40,7 @@ func TestCertManagerIsToldAsCmctlTellsIt(t *testing.T) {
 			!strings.Contains(string(sent[0].Body), `"observedGeneration":9007199254740993`) || !strings.Contains(string(sent[0].Body), `"uid":"u-web"`) {
 			t.Errorf("sent %+v", sent)
 		}
-		if s := progress.Steps()[0]; s.State != action.StepProgressing || s.Note != "issuing: ManuallyTriggered: Certificate re-issuance manually triggered" {
+		if s := progress.Steps()[0]; s.State != action.StepProgressing || !s.Follows || s.Note != "issuing: ManuallyTriggered: Certificate re-issuance manually triggered" {
 			t.Errorf("%v %q", s.State, s.Note)
 		}
 		b.issues(90 * day)

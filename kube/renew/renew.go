@@ -50,7 +50,7 @@ func (k *Kind) Plan(ctx context.Context, c *kube.Cluster, t action.Target, o act
 	if cert.Issuance != nil {
 		return p, planIssuance(ctx, c, p, cert)
 	}
-	k.guide(p, cert)
+	k.guide(p, cert, makerOf(ctx, c))
 	return p, nil
 }
 
@@ -64,12 +64,12 @@ func details(c *kube.Cert) map[string]any {
 }
 
 // guide makes the plan of a renewal by hand: a runbook, and a watch over the places where the certificate is.
-func (k *Kind) guide(p *action.Plan, cert *kube.Cert) {
-	b := runbookOf(cert)
-	p.Headline, p.Kubectl = b.headline, b.commands()
+func (k *Kind) guide(p *action.Plan, cert *kube.Cert, m *maker) {
+	b := runbookOf(cert, m, p.Target.Context)
+	p.Headline = b.headline // its commands are for other machines, and not all of them for every case: they stand in its steps alone
 	p.Facts = append(p.Facts, action.Fact{Name: "now", Text: standing(cert, p.Made), Severity: cert.Severity(kube.Moment{Now: p.Made})})
 	if breaks := cert.Place().Breaks; breaks != "" {
-		p.Facts = append(p.Facts, action.Fact{Name: "else", Text: breaks})
+		p.Facts = append(p.Facts, action.Fact{Name: "breaks", Text: breaks})
 	}
 	p.Facts = append(p.Facts, b.facts...)
 	p.Sections = append(p.Sections, b.section(), places(cert))
@@ -87,16 +87,19 @@ func (k *Kind) guide(p *action.Plan, cert *kube.Cert) {
 		return
 	}
 	p.Gate = "watch " + cert.Name + " while you renew it"
-	p.Facts = append(p.Facts, action.Fact{Name: "here",
+	p.Facts = append(p.Facts, action.Fact{Name: "watch",
 		Text: "confirming changes nothing: ktriage looks every few seconds, for 30 minutes, whether the new one is there"})
 	p.Watch = true
-	p.Work = &watch{inventory: k.inventory, cert: cert, places: watched, late: b.late}
+	p.Work = &watch{inventory: k.inventory, cert: cert, places: watched, late: b.late, todo: b.todo()}
 }
 
 // standing is how it stands with a certificate.
 func standing(c *kube.Cert, now time.Time) string {
 	if c.X509 == nil {
 		return orElse(c.Unseen, "no certificate")
+	}
+	if ended := c.Ends(); !ended.IsZero() && !now.Before(ended) {
+		return fmt.Sprintf("%s, at %s; serial %s", c.LeftText(now), moment(ended), shortSerial(c.X509.Serial))
 	}
 	return fmt.Sprintf("%s left, until %s; serial %s", c.LeftText(now), moment(c.Ends()), shortSerial(c.X509.Serial))
 }

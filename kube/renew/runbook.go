@@ -32,12 +32,13 @@ func (b *runbook) warn(name, format string, args ...any) {
 	b.facts = append(b.facts, action.Fact{Name: name, Text: fmt.Sprintf(format, args...), Severity: kube.Warning})
 }
 
-// commands are those of the steps.
-func (b *runbook) commands() []string {
-	var out []string
-	for _, s := range b.steps {
+// todo are the steps, each with its command.
+func (b *runbook) todo() []string {
+	out := make([]string, len(b.steps))
+	for i, s := range b.steps {
+		out[i] = fmt.Sprintf("%d. %s", i+1, s.says)
 		if s.run != "" {
-			out = append(out, s.run)
+			out[i] += " # " + s.run
 		}
 	}
 	return out
@@ -46,7 +47,7 @@ func (b *runbook) commands() []string {
 // section shows the steps.
 func (b *runbook) section() action.Section {
 	out := action.Section{Title: orElse(b.title, "what to do")}
-	if !slices.ContainsFunc(b.commands(), func(run string) bool { return strings.Contains(run, "kubectl ") }) {
+	if !slices.ContainsFunc(b.steps, func(s step) bool { return strings.Contains(s.run, "kubectl ") }) {
 		out.Note = "kubectl cannot do this"
 	}
 	for i, s := range b.steps {
@@ -58,26 +59,29 @@ func (b *runbook) section() action.Section {
 	return out
 }
 
-// runbookOf gives the runbook of a certificate, by its most dangerous place.
-func runbookOf(c *kube.Cert) *runbook {
+// runbookOf gives the runbook of a certificate, by its most dangerous place. m has made the cluster; nil is kubeadm, or nobody
+// knows. context is that of the kubeconfig.
+func runbookOf(c *kube.Cert, m *maker, context string) *runbook {
 	p := c.Place()
-	kubeadm, isKubeadm := kubeadmName(p)
+	kubeadm := kubeadmOf(c)
 	switch {
 	case p.Class == kube.BootstrapToken:
-		return bootstrapToken()
+		return bootstrapToken(m)
 	case c.Kind == kube.Token || p.Class == kube.ShortLived || p.Class == kube.WithoutExpiry:
 		return token(c, p)
 	case p.Source == kube.FromObject && p.Class != kube.CertManaged:
 		return bundle(p)
+	case c.Kind == kube.Authority && (p.Class != kube.OfAuthority || p.Source == kube.FromSecret):
+		return ownAuthority(p)
+	case m != nil && ofCluster(p):
+		return m.runbook(c, p)
 	case p.Class == kube.OfAuthority && p.Source != kube.FromSecret:
 		return authority(p)
-	case c.Kind == kube.Authority:
-		return ownAuthority(p)
 	case p.Source == kube.FromHandshake && strings.Contains(p.Note, "not reloaded"):
 		return reload(p)
-	case isKubeadm:
+	case kubeadm != "":
 		return kubeadmRunbook(kubeadm, c)
-	case p.Source == kube.FromHandshake && strings.HasPrefix(p.Name, "kubelet"):
+	case p.Name == "kubelet serving":
 		return kubeletServing(c, p)
 	case p.Class == kube.KubeletRotated:
 		return kubeletClient(p)
@@ -86,18 +90,23 @@ func runbookOf(c *kube.Cert) *runbook {
 	case p.Class == kube.CertManaged:
 		return managed(p)
 	case p.Source == kube.FromSecret:
-		return secret(p)
+		return secret(p, context)
 	}
 	return other(c, p)
+}
+
+// ofCluster reports whether whoever has made the cluster has made what is in a place too: it is part of a node, of the
+// control plane, or lets somebody in.
+func ofCluster(p kube.CertPlace) bool {
+	return p.Source != kube.FromSecret && p.Source != kube.FromObject && p.Class != kube.CertManaged
 }
 
 // reload is that of a certificate that has been renewed on disk, while the old one is still served (kube/certs says so in the
 // note of the place).
 func reload(p kube.CertPlace) *runbook {
-	b := &runbook{headline: fmt.Sprintf("%s at %s has been renewed on disk, and the old one is still served: only the restart is missing.",
-		p.Name, p.Where)}
-	if _, ok := kubeadmPods[p.Name]; ok {
-		kubeadmRestart(b, p.Name)
+	b := &runbook{headline: fmt.Sprintf("%s at %s has been renewed on disk, and the old one is still served.", p.Name, p.Where)}
+	if kubeadmPods[p.Name] != "" && slices.Contains([]string{"", "ca", "etcd-ca"}, p.Authority) {
+		kubeadmReload(b, p)
 		return b
 	}
 	b.late = "still the old serial: not restarted?"
@@ -105,9 +114,13 @@ func reload(p kube.CertPlace) *runbook {
 	return b
 }
 
-func bootstrapToken() *runbook {
+func bootstrapToken(m *maker) *runbook {
 	b := &runbook{headline: "A bootstrap token is not renewed: make a new one when a node is to join.",
 		refused: "a token is not renewed, a new one is made"}
+	if m != nil {
+		b.add(orElse(m.tokens.says, m.name+" makes them by itself, for the nodes that it makes."), m.tokens.run)
+		return b
+	}
 	b.add("On a control-plane node, for a token of 24 hours and the command that a new node runs:", "kubeadm token create --print-join-command")
 	b.add("Take away what is not needed any more; its ID is the part before the dot:", "kubeadm token list")
 	return b
@@ -210,10 +223,16 @@ func kubeletServing(c *kube.Cert, p kube.CertPlace) *runbook {
 			"rm /var/lib/kubelet/pki/kubelet-server-current.pem && systemctl restart kubelet")
 		return b
 	}
-	if c.X509 != nil {
-		b.headline += " It has signed it itself, once, and never renews it."
-	} else {
+	switch {
+	case c.X509 == nil:
 		b.headline += " It cannot be seen; what follows is for one that the kubelet has signed itself."
+	case p.Unverified:
+		b.headline += " It has signed it itself, once, and never renews it."
+	default:
+		b.headline += " Somebody has put it there, and has to put the next one there."
+		b.add("On "+node+": put the new certificate and its key where tlsCertFile and tlsPrivateKeyFile of its configuration say, and restart it.",
+			"systemctl restart kubelet")
+		return b
 	}
 	b.add("On "+node+": take the pair away, and restart the kubelet, which makes a new one for a year.",
 		"rm /var/lib/kubelet/pki/kubelet.crt /var/lib/kubelet/pki/kubelet.key && systemctl restart kubelet")
@@ -235,8 +254,8 @@ func kubeletClient(p kube.CertPlace) *runbook {
 	b.add("On "+node+": see why it does not renew it; a clock that is wrong and an API server that cannot be reached are the usual reasons.",
 		"journalctl -u kubelet | grep -i certificate | tail")
 	b.add("If it has not expired: restart the kubelet, and look whether a request of it waits under CSRs.", "systemctl restart kubelet")
-	b.add("If it has expired: keep and take away there what it has.",
-		"mv /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.old; rm /var/lib/kubelet/pki/kubelet-client*")
+	b.add("If it has expired: take away there what it has, and keep it.", "mkdir -p /etc/kubernetes/kubelet-old && "+
+		"mv /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki/kubelet-client* /etc/kubernetes/kubelet-old/")
 	b.add("On a control-plane node, make it a kubeconfig, and copy that to "+node+" as /etc/kubernetes/kubelet.conf.",
 		command("kubeadm", "kubeconfig", "user", "--org", "system:nodes", "--client-name", "system:node:"+orElse(p.Host, "NAME"))+" > kubelet.conf")
 	b.add("On "+node+": restart it, and when /var/lib/kubelet/pki/kubelet-client-current.pem is there, have kubelet.conf name that file "+
@@ -249,12 +268,14 @@ func command(program string, args ...string) string {
 	return program + strings.TrimPrefix(action.Kubectl("", args...), "kubectl")
 }
 
+const oursText = "it is the one by which ktriage is let in: restart ktriage when the file has the new one"
+
 // kubeconfig is that of the certificate in a kubeconfig of this machine.
 func kubeconfig(c *kube.Cert, p kube.CertPlace) *runbook {
 	b := &runbook{headline: fmt.Sprintf("The client certificate in %s. The API server cannot renew it: you need another kubeconfig.", p.Where),
 		late: "the kubeconfig still has the old one"}
 	if p.Ours {
-		b.warn("ours", "it is the one by which ktriage is let in: restart ktriage when the file has the new one")
+		b.warn("ours", oursText)
 	}
 	name, groups := "NAME", []string{}
 	if c.X509 != nil && c.X509.CommonName != "" {
@@ -268,7 +289,7 @@ func kubeconfig(c *kube.Cert, p kube.CertPlace) *runbook {
 		}
 	}
 	b.fact("no", "the old one is good until it expires: a certificate cannot be revoked")
-	b.add("If it is a copy of admin.conf: on a control-plane node, renew that, and copy it here again.", "kubeadm certs renew admin.conf")
+	b.add("If it is a copy of kubeadm's admin.conf: on a control-plane node, renew that, and copy it here again.", "kubeadm certs renew admin.conf")
 	b.add("Or have an administrator make one for this user, on a control-plane node, and put it in place of the old one:",
 		command("kubeadm", append([]string{"kubeconfig", "user", "--client-name", name}, groups...)...))
 	b.add("Without kubeadm: make a key and a request, send it to signer kubernetes.io/kube-apiserver-client, have it approved, and put the "+
@@ -287,15 +308,15 @@ func managed(p kube.CertPlace) *runbook {
 	return b
 }
 
-func secret(p kube.CertPlace) *runbook {
+func secret(p kube.CertPlace, context string) *runbook {
 	b := &runbook{
 		headline: "The certificate in " + p.Where + ". Nothing in the cluster renews it: whoever made it does.",
 		late:     "the Secret still has the old one",
 	}
-	name := action.Kubectl("", "create", "secret", "tls", p.Object.Name, "-n", p.Object.Namespace,
+	name := action.Kubectl(context, "create", "secret", "tls", p.Object.Name, "-n", p.Object.Namespace,
 		"--cert=FILE", "--key=FILE", "--dry-run=client", "-o", "yaml")
 	b.add("Get a new certificate from whoever signed the old one, for the same names.", "")
-	b.add("Put it and its key into the same Secret, without a gap:", name+" | kubectl apply -f -")
+	b.add("Put it and its key into the same Secret, without a gap:", name+" | "+action.Kubectl(context, "apply", "-f", "-"))
 	b.add("Ingress controllers follow within seconds; a program that reads its files only once has to be restarted.", "")
 	return b
 }

@@ -16,6 +16,9 @@ const (
 	watchLimit, watchPace = 30 * time.Minute, 5 * time.Second
 	// lookLimit bounds one look.
 	lookLimit = 10 * time.Second
+	// follows is how long what reads a file may take to serve what is in it: kube-apiserver looks at its own once a minute at
+	// least (DynamicCertKeyPairContent in k8s.io/apiserver/pkg/server/dynamiccertificates).
+	follows = time.Minute
 )
 
 // watch is the work of a runbook: it sends nothing that changes anything, and looks whether somebody has done what it says.
@@ -23,7 +26,8 @@ type watch struct {
 	inventory Inventory
 	cert      *kube.Cert
 	places    []kube.CertPlace
-	late      string // what may be wrong where a place does not follow
+	late      string   // what may be wrong where a place does not follow
+	todo      []string // the steps of the runbook, to be read while they are being done
 }
 
 // Run implements action.Work.
@@ -33,7 +37,7 @@ func (w *watch) Run(ctx context.Context, _ *kube.Cluster, p *action.Progress) ac
 	for i, place := range w.places {
 		steps[i] = action.Step{
 			Object: kube.Ref{Kind: kube.Certs, Name: place.Where, UID: w.cert.UID}, Key: fmt.Sprintf("place %d", i),
-			Place: i, Since: began, Follows: true, Note: "not renewed yet",
+			Place: i, Since: began, Follows: true, Note: "not renewed yet", Why: w.todo,
 		}
 		p.Step(steps[i])
 	}
@@ -67,18 +71,18 @@ func (w *watch) lookAll(ctx context.Context, steps []action.Step, p *action.Prog
 	return done
 }
 
-// onDisk reports whether a file has been renewed: whoever reads it should follow.
-func (w *watch) onDisk(steps []action.Step) bool {
+// onDisk is when a file was seen to have been renewed, zero if none was: whoever reads it should follow.
+func (w *watch) onDisk(steps []action.Step) time.Time {
 	for i, s := range steps {
 		if s.State == action.StepDone && w.places[i].Source == kube.FromFile {
-			return true
+			return s.Since
 		}
 	}
-	return false
+	return time.Time{}
 }
 
 // look looks at one place.
-func (w *watch) look(ctx context.Context, s *action.Step, place kube.CertPlace, onDisk bool) {
+func (w *watch) look(ctx context.Context, s *action.Step, place kube.CertPlace, onDisk time.Time) {
 	limit, stop := context.WithTimeout(ctx, lookLimit)
 	defer stop()
 	x, err := w.inventory.Look(limit, w.cert, place)
@@ -89,12 +93,17 @@ func (w *watch) look(ctx context.Context, s *action.Step, place kube.CertPlace, 
 		if s.State != state {
 			s.Since = time.Now()
 		}
+		if len(why) == 0 && state != action.StepDone {
+			why = w.todo
+		}
 		s.State, s.Note, s.Why = state, note, why
 	}
 	switch now := time.Now(); {
 	case err != nil:
 		turn(action.StepRetrying, "cannot be seen now", kube.Explain(err).Sentence, "While something is restarted it does not answer.")
-	case x.Fingerprint == w.cert.X509.Fingerprint && onDisk && place.Source != kube.FromFile:
+	case x.Fingerprint == w.cert.X509.Fingerprint && !onDisk.IsZero() && place.Source != kube.FromFile && now.Sub(onDisk) < follows:
+		turn(action.StepWaits, "still the old serial "+shortSerial(x.Serial)+"; its file was renewed just now")
+	case x.Fingerprint == w.cert.X509.Fingerprint && !onDisk.IsZero() && place.Source != kube.FromFile:
 		turn(action.StepBlocked, "still the old serial: not restarted?", "The file has been renewed, and this place shows serial "+x.Serial+" as before.")
 	case x.Fingerprint == w.cert.X509.Fingerprint:
 		turn(action.StepWaits, "still the old serial "+shortSerial(x.Serial))

@@ -33,7 +33,9 @@ func TestWatchTurnsDonePlaceByPlace(t *testing.T) {
 		fresh := x509("5f3a:1111:2222", 365*day)
 		b.shows(file, fresh)
 		after(10 * time.Second)
-		steps("renewed on disk", "blocked: still the old serial: not restarted?", "done: file renewed, serial 5f3a:1111…, 364d left")
+		steps("renewed on disk", "waits: still the old serial 3f9a:71c0…; its file was renewed just now", "done: file renewed, serial 5f3a:1111…, 364d left")
+		after(time.Minute)
+		steps("not followed", "blocked: still the old serial: not restarted?", "done: file renewed, serial 5f3a:1111…, 364d left")
 		b.shows(served, nil)
 		after(5 * time.Second)
 		steps("restarted", "retrying: cannot be seen now", "done: file renewed, serial 5f3a:1111…, 364d left")
@@ -116,6 +118,7 @@ func TestRunbooksSayWhatToRunWhere(t *testing.T) {
 		"apiserver": {kube.ServingCert, ofKubeadm("apiserver", kube.FromHandshake, "cp-2:6443"), "", []string{
 			"kubeadm renews apiserver only by hand, on cp-2", "1. On cp-2, as root:\n   # kubeadm certs renew apiserver\n",
 			"the CA: kubeadm does not renew CAs", "kubectl delete cannot do it", "(kubectl cannot do this)",
+			"3. If kube-apiserver does not follow within a minute, restart it: take its manifest away",
 			"mv /etc/kubernetes/manifests/kube-apiserver.yaml /etc/kubernetes/ && sleep 20 && mv /etc/kubernetes/kube-apiserver.yaml /etc/kubernetes/manifests/",
 			"The same on every other control-plane node.", "now: 6d left, until 2000-01-07 00:00 UTC; serial 3f9a:71c0…"}},
 		"etcd": {kube.BothCert, ofKubeadm("etcd-server", kube.FromHandshake, "cp-2:2379"), "", []string{
@@ -123,29 +126,50 @@ func TestRunbooksSayWhatToRunWhere(t *testing.T) {
 		"scheduler": {kube.ClientCert, ofKubeadm("scheduler.conf", kube.FromFile, "/etc/kubernetes/scheduler.conf"), "", []string{
 			"kubeadm certs renew scheduler.conf", "kube-scheduler reads its kubeconfig once", "manifests/kube-scheduler.yaml"}},
 		"admin.conf": {kube.ClientCert, ofKubeadm("admin.conf", kube.FromFile, "/etc/kubernetes/admin.conf"), "", []string{
-			"kubeadm certs renew admin.conf", "cp /etc/kubernetes/admin.conf ~/.kube/config"}},
+			"kubeadm certs renew admin.conf", "cp -i /etc/kubernetes/admin.conf ~/.kube/config"}},
+		"super-admin.conf": {kube.ClientCert, ofKubeadm("super-admin.conf", kube.FromFile, "/etc/kubernetes/super-admin.conf"), "", []string{
+			"kubeadm certs renew super-admin.conf", "3. Nothing has to be restarted"}},
 		"renewed on disk": {kube.ServingCert, kube.CertPlace{Source: kube.FromHandshake, Name: "apiserver", Where: "cp-2:6443", Note: "renewed on disk, not reloaded",
-			Renew: "wait a minute"}, "", []string{"has been renewed on disk, and the old one is still served: only the restart is missing",
-			"1. Have kube-apiserver read it", "manifests/kube-apiserver.yaml"}},
+			Renew: "wait a minute"}, "", []string{"apiserver at cp-2:6443 has been renewed on disk, and the old one is still served.\n",
+			"after a restart it would not come up again", "1. On that node, see whether they belong together",
+			"openssl x509 -noout -pubkey -in /etc/kubernetes/pki/apiserver.crt | sha256sum; openssl pkey -pubout -in /etc/kubernetes/pki/apiserver.key | sha256sum",
+			"2. Then restart kube-apiserver", "manifests/kube-apiserver.yaml"}},
+		"renewed on disk, k3s": {kube.ServingCert, kube.CertPlace{Source: kube.FromHandshake, Name: "apiserver", Where: "cp-2:6443", Note: "renewed on disk, not reloaded",
+			Authority: "k3s-server-ca@1700000000", Renew: "restart k3s"}, "", []string{"1. restart k3s\n"}},
 		"renewed on disk, somewhere": {kube.ServingCert, kube.CertPlace{Source: kube.FromHandshake, Name: "x", Where: "n1:10250", Note: "renewed on disk, not reloaded",
 			Renew: "restart what serves it, on n1"}, "", []string{"1. restart what serves it, on n1"}},
 		"external CA": {kube.ServingCert, func() kube.CertPlace {
 			p := ofKubeadm("etcd-peer", kube.FromFile, "/etc/kubernetes/pki/etcd/peer.crt")
+			p.External, p.Renew = kube.Yes, "kubeadm cannot, without the key of the CA"
+			return p
+		}(), "", []string{"get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' > /etc/kubernetes/renew/kubeadm.yaml",
+			"kubeadm certs generate-csr --config /etc/kubernetes/renew/kubeadm.yaml --cert-dir /etc/kubernetes/renew/pki --kubeconfig-dir /etc/kubernetes/renew\n",
+			"not the usages", "/etc/kubernetes/renew/pki/etcd/peer.csr", "kubeadm cannot sign etcd-peer"}},
+		"external CA, kubeconfig": {kube.ClientCert, func() kube.CertPlace {
+			p := ofKubeadm("scheduler.conf", kube.FromFile, "/etc/kubernetes/scheduler.conf")
 			p.External = kube.Yes
 			return p
-		}(), "", []string{"kubeadm certs generate-csr", "not the usages", "/etc/kubernetes/renew/pki/etcd/peer.csr", "kubeadm cannot sign etcd-peer"}},
-		"kubelet, own": {kube.ServingCert, place(kube.CertPlace{Source: kube.FromHandshake, Name: "kubelet serving", Where: "n1:10250", Host: "n1"}), "", []string{
+		}(), "", []string{"-in /etc/kubernetes/renew/scheduler.conf.csr"}},
+		"kubelet, own": {kube.ServingCert, place(kube.CertPlace{Source: kube.FromHandshake, Name: "kubelet serving", Where: "n1:10250", Host: "n1", Unverified: true}), "", []string{
 			"never renews it", "rm /var/lib/kubelet/pki/kubelet.crt /var/lib/kubelet/pki/kubelet.key && systemctl restart kubelet", "serverTLSBootstrap"}},
+		"kubelet, given": {kube.ServingCert, place(kube.CertPlace{Source: kube.FromHandshake, Name: "kubelet serving", Where: "n1:10250", Host: "n1"}), "", []string{
+			"Somebody has put it there", "tlsCertFile"}},
+		"kubelet, signed, as a file": {kube.ServingCert, place(kube.CertPlace{Source: kube.FromFile, Name: "kubelet serving", Where: "/var/lib/kubelet/pki/kubelet-server-current.pem", Host: "n1", Class: kube.KubeletRotated}), "", []string{
+			"The serving certificate of the kubelet on n1.", "spec.signerName=kubernetes.io/kubelet-serving"}},
+		"a server whose maker is not certain": {kube.ServingCert, place(kube.CertPlace{Source: kube.FromHandshake, Name: "apiserver", Where: "lb:6443",
+			Renew: "where kubeadm made it: kubeadm certs renew apiserver, on its control-plane node"}), "", []string{
+			"on every control-plane node that has it", "# kubeadm certs renew apiserver\n"}},
 		"kubelet, signed": {kube.ServingCert, place(kube.CertPlace{Source: kube.FromHandshake, Name: "kubelet serving", Where: "n1:10250", Host: "n1", Class: kube.KubeletRotated}), "", []string{
 			"somebody has to approve the request", "kubectl get csr --field-selector spec.signerName=kubernetes.io/kubelet-serving"}},
 		"kubelet client": {kube.ClientCert, place(kube.CertPlace{Source: kube.FromFile, Where: "/var/lib/kubelet/pki/kubelet-client-current.pem", Host: "n1", Class: kube.KubeletRotated}), "", []string{
-			"kubeadm kubeconfig user --org system:nodes --client-name system:node:n1 > kubelet.conf"}},
+			"kubeadm kubeconfig user --org system:nodes --client-name system:node:n1 > kubelet.conf",
+			"mv /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki/kubelet-client* /etc/kubernetes/kubelet-old/"}},
 		"kubeconfig": {kube.ClientCert, place(kube.CertPlace{Source: kube.FromKubeconfig, Where: "kubeconfig (prod)", Ours: true}), "", []string{
 			"restart ktriage when the file has the new one", "kubeadm kubeconfig user --client-name kube-apiserver", "kubeadm certs renew admin.conf"}},
 		"webhook": {kube.Authority, place(kube.CertPlace{Source: kube.FromObject, Where: "validatingwebhookconfiguration policy (pods.policy.example.com)"}), "", []string{
 			"holds the CA by which the API server knows what answers there", "kubectl get validatingwebhookconfiguration policy -o yaml", "inject-ca-from"}},
 		"secret": {kube.ServingCert, place(kube.CertPlace{Source: kube.FromSecret, Where: "secret shop/web-tls", Object: kube.Ref{Namespace: "shop", Name: "web-tls"}}), "", []string{
-			"kubectl create secret tls web-tls -n shop --cert=FILE --key=FILE --dry-run=client -o yaml | kubectl apply -f -"}},
+			"kubectl --context prod create secret tls web-tls -n shop --cert=FILE --key=FILE --dry-run=client -o yaml | kubectl --context prod apply -f -"}},
 		"hostile": {kube.ClientCert, place(kube.CertPlace{Source: kube.FromFile, Where: "/x", Host: "a; reboot", Class: kube.KubeletRotated}), "", []string{
 			"--client-name 'system:node:a; reboot' > kubelet.conf"}},
 		"cert-manager's, unread": {kube.ServingCert, place(kube.CertPlace{Source: kube.FromSecret, Where: "secret shop/web-tls", Class: kube.CertManaged, Object: kube.Ref{Namespace: "shop"}}), "", []string{
