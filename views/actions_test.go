@@ -185,6 +185,18 @@ func TestKeysOfActionsSayWhatTheyWantOrWhyNot(t *testing.T) {
 	}
 }
 
+func TestStepsLeadToThePaneOfTheirObject(t *testing.T) {
+	for kind, want := range map[kube.Kinds]Place{
+		kube.Nodes: {Pane: "nodes", UID: "1"}, kube.Deployments: {Pane: "workloads", UID: "1"}, kube.Certs: {Pane: "certs", UID: "1"},
+		kube.CSRs: {Pane: "certs", UID: "1", Pin: requestsPin},
+	} {
+		got := openStep(&action.Step{Object: kube.Ref{Kind: kind, Name: "a", UID: "1"}})
+		if !cmp.Equal(got, []Effect{Open{want}}) {
+			t.Errorf("%s: %v, want %v", kind.Kind(), got, want)
+		}
+	}
+}
+
 func TestCursorGoesOnWhenAPodIsLeftWhereItIs(t *testing.T) {
 	v := actionsPane()
 	press(v, keymap.OpenRow)

@@ -85,11 +85,8 @@ func unknown(c *kube.Cert) bool { return c.Unseen != "" && c.Severity(kube.Momen
 
 // certKey is what the keys of the pane do to a certificate.
 func certKey(c *kube.Cert, id keymap.ID) []Effect {
-	switch id {
-	case keymap.CertNode:
+	if id == keymap.CertNode {
 		return []Effect{Open{Place{Pane: "nodes", Name: c.Place().Host}}}
-	case keymap.RenewCert:
-		return []Effect{Act{ID: id, Refs: []kube.Ref{c.Ref()}}}
 	}
 	return nil
 }

@@ -318,6 +318,16 @@ func TestKeysOfCertificates(t *testing.T) {
 	equal(t, press(d, keymap.CopyName)[0], Effect(Copy{"kubelet"}))
 }
 
+// Renewing is one certificate's: with several marked the sheet says so, and does not take the one under the cursor for all.
+func TestRenewalIsAskedForEveryMarkedCertificate(t *testing.T) {
+	d := newDesk([]*kube.Cert{cert("web", "a", day, nil), cert("api", "b", 2*day, nil)})
+	press(d, keymap.InvertMarks)
+	act, ok := press(d, keymap.RenewCert)[0].(Act)
+	if !ok || len(act.Refs) != 2 {
+		t.Errorf("it acts on %+v, want both that are marked", act.Refs)
+	}
+}
+
 func TestHeaderCountsWhatMoreThanOneApplicationHangsOn(t *testing.T) {
 	d := newDesk([]*kube.Cert{
 		cert("app", "a", 9*day, class(kube.ByHand, kube.BreaksApp)),

@@ -26,7 +26,7 @@ var onMarks = []keymap.ID{
 	keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode, keymap.DeleteNode, keymap.OutOfService, keymap.InService,
 	keymap.DeletePod, keymap.ForceDelete, keymap.RemoveFinalizers, keymap.PodScale,
 	keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims,
-	keymap.ApproveCSR, keymap.DenyCSR,
+	keymap.ApproveCSR, keymap.DenyCSR, keymap.RenewCert,
 }
 
 // steps are the keys that only move the cursor.
