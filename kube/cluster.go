@@ -133,6 +133,18 @@ func (c *Cluster) Scope() Scope { return *c.scope.Load() }
 // Health says how the connection is.
 func (c *Cluster) Health() Health { return *c.heart.cur.Load() }
 
+// Tried waits until the server has been asked once whether it is there, if anybody is going to: what would fail for the same
+// reason twenty times need not be tried twenty times.
+func (c *Cluster) Tried(ctx context.Context) {
+	if !c.heart.begun.Load() {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-c.heart.first:
+	}
+}
+
 // Usage gives the newest samples of metrics.k8s.io, never nil.
 func (c *Cluster) Usage() *Usage { return c.meter.cur.Load() }
 
@@ -159,6 +171,7 @@ func (c *Cluster) PodFeed() *Feed[*Pod] { return c.pods.open(c.ask) }
 // Start begins to read the kinds in want, and goes on until ctx ends. It returns at once.
 func (c *Cluster) Start(ctx context.Context, want Kinds) {
 	safe.Go("publisher", func() { c.publish(ctx) })
+	c.heart.begun.Store(true)
 	safe.Go("heartbeat", func() { c.heart.run(ctx) })
 	if want&Nodes != 0 {
 		c.nodes.expect(origin{})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,10 +44,13 @@ type heart struct {
 	poke   func()
 	back   func() // called when the server answers again
 	lines  *lines
+	first  chan struct{} // closed by the first heartbeat, answered or not
+	told   sync.Once     // closes it
+	begun  atomic.Bool   // there is going to be one
 }
 
 func newHeart(server discovery.ServerVersionInterfaceWithContext, poke, back func()) *heart {
-	h := &heart{server: server, hint: make(chan struct{}, 1), poke: poke, back: back, lines: newLines()}
+	h := &heart{server: server, hint: make(chan struct{}, 1), poke: poke, back: back, lines: newLines(), first: make(chan struct{})}
 	h.cur.Store(&Health{})
 	return h
 }
@@ -55,6 +59,7 @@ func newHeart(server discovery.ServerVersionInterfaceWithContext, poke, back fun
 func (h *heart) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		next := h.beat(ctx)
+		h.told.Do(func() { close(h.first) })
 		timer := time.NewTimer(next)
 		select {
 		case <-ctx.Done():

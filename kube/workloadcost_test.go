@@ -69,7 +69,9 @@ func newCrowd(n int) *crowd {
 }
 
 func TestCostOfAChangeGrowsNotWithTheNumberOfWorkloads(t *testing.T) {
-	const changes, runs = 50, 3
+	// Under the race detector sync.Pool forgets a quarter of what it is given, at random, so that a single run differs by
+	// some thirty allocations from the next: the mean of many does not.
+	const changes, runs = 50, 40
 	for name, change := range map[string]func(w *crowd, k, gen int){
 		"a row": func(w *crowd, k, gen int) { w.workloads.put(someWorkload(k, gen%3)) },
 		"a pod": func(w *crowd, k, gen int) { w.pods.put(illPod(k, 0, gen)) },

@@ -28,7 +28,7 @@ func (i *Inventory) serverSources() []*source {
 	if host == "" {
 		return nil
 	}
-	s := &source{name: "apiserver", where: "default/kubernetes", every: everyDial}
+	s := &source{name: "apiserver", where: "default/kubernetes", every: everyDial, stubborn: true}
 	s.read = func(ctx context.Context, put func(...finding)) error {
 		trusted := trustOf(i.cluster.Config(), name)
 		own := serverEndpoint(host, host, name, "", trusted)

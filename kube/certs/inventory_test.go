@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +31,13 @@ type stage struct {
 // newStage starts the sources. It must be called within a synctest bubble.
 func newStage(t *testing.T, sources ...*source) *stage {
 	t.Helper()
-	client, err := kubernetes.NewForConfig(&rest.Config{Host: "https://api.invalid"})
+	return newStageOn(t, nil, sources...)
+}
+
+// newStageOn does the same beside a server that is asked whether it is there; nil is none.
+func newStageOn(t *testing.T, server http.RoundTripper, sources ...*source) *stage {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(&rest.Config{Host: "https://api.invalid", Transport: server})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +49,9 @@ func newStage(t *testing.T, sources ...*source) *stage {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
+	if server != nil {
+		i.cluster.Start(ctx, 0)
+	}
 	i.Start(ctx)
 	return &stage{t, i, ctx}
 }
@@ -379,3 +389,31 @@ func BenchmarkMerge(b *testing.B) {
 		}
 	}
 }
+
+// A server that does not answer has one reason for all sources: none of them asks it, but what was read stays, and what was not is
+// a row. The API server's own certificate is looked at all the same, since that may be the reason.
+func TestNobodyAsksAServerThatDoesNotAnswerAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked, own said
+		own.say(nil, certificate("cp-1", kube.ServingCert, kube.CertPlace{Name: "apiserver", Where: "cp-1:6443"}, x509Of("aa", -day)))
+		s := newStageOn(t, dead{},
+			&source{name: "Secrets", where: "all namespaces", every: time.Minute, read: asked.read},
+			&source{name: "apiserver", every: time.Minute, stubborn: true, read: own.read})
+		s.after(10 * time.Minute)
+		if n := asked.times(); n != 0 {
+			t.Errorf("it was asked %d times for Secrets", n)
+		}
+		if own.times() == 0 {
+			t.Error("its own certificate was not looked at")
+		}
+		rows := s.rows()
+		if len(rows) != 2 || !strings.HasPrefix(rows[0], "Secrets ") || !strings.HasPrefix(rows[1], "apiserver EXPIRED") {
+			t.Errorf("rows %q", rows)
+		}
+	})
+}
+
+// dead is a server that refuses every connection.
+type dead struct{}
+
+func (dead) RoundTrip(*http.Request) (*http.Response, error) { return nil, errDown }

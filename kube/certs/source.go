@@ -21,10 +21,11 @@ const (
 
 // source is one kind of place where credentials are.
 type source struct {
-	name  string // what the row of its failure is called: "TLS Secrets"
-	where string // where that is: "all namespaces"
-	every time.Duration
-	local bool // it does not ask the API server
+	name     string // what the row of its failure is called: "TLS Secrets"
+	where    string // where that is: "all namespaces"
+	every    time.Duration
+	local    bool // it does not ask the API server
+	stubborn bool // it has something to say of an API server that does not answer
 	// rest gives the time until the next reading, for a source that reads in parts; nil is every.
 	rest func() time.Duration
 	// read gives what it finds, as it finds it. An error is one of the whole source: places that cannot be read are
@@ -93,6 +94,9 @@ func (r *reading) once(ctx context.Context) error {
 	defer stop()
 	i, s := r.inventory, r.source
 	seen := map[string]struct{}{}
+	if err := r.away(limited); err != nil {
+		return err
+	}
 	err := s.read(limited, func(found ...finding) {
 		i.mu.Lock()
 		for _, f := range found {
@@ -111,6 +115,34 @@ func (r *reading) once(ctx context.Context) error {
 	if apierrors.IsNotFound(err) {
 		err = nil
 	}
+	r.ended(err, seen)
+	return err
+}
+
+// away gives the reason for which the API server is not asked: it does not answer anybody now. What has been read before stays as
+// it is, since the screen says as of when that is; what has not is a row, so that nothing is waited for.
+func (r *reading) away(ctx context.Context) error {
+	i, s := r.inventory, r.source
+	if s.local || s.stubborn {
+		return nil
+	}
+	i.cluster.Tried(ctx)
+	h := i.cluster.Health()
+	if !h.Known || h.Up {
+		return nil
+	}
+	i.mu.Lock()
+	_, first := i.unread[s]
+	i.mu.Unlock()
+	if first {
+		r.ended(h.Err, nil)
+	}
+	return h.Err
+}
+
+// ended takes note of how a reading has ended, and of what it has not found any more.
+func (r *reading) ended(err error, seen map[string]struct{}) {
+	i, s := r.inventory, r.source
 	i.mu.Lock()
 	failed := s.failed(err)
 	delete(i.found[s], failed.slot)
@@ -129,7 +161,6 @@ func (r *reading) once(ctx context.Context) error {
 	if err != nil {
 		i.options.Log.Info("a source of certificates cannot be read", "source", s.name, "err", err)
 	}
-	return err
 }
 
 // failed is the row that says that a source could not be read.
