@@ -202,10 +202,44 @@ func csrTexts(all []string) []string {
 // Ref implements Row.
 func (c *CSR) Ref() Ref { return Ref{Kind: CSRs, Name: c.Name, UID: c.UID} }
 
+// Strange says what speaks against a request for a kubelet's serving certificate, as far as its row shows that; "" if nothing does.
+// The sheet that approves it compares all of it with the Node.
+func (c *CSR) Strange(m Moment) string {
+	if c.Signer != certificatesv1.KubeletServingSignerName || c.Unreadable != "" {
+		return ""
+	}
+	node, is := strings.CutPrefix(c.Requestor, nodeUser)
+	switch {
+	case !is:
+		return c.Requestor + " is no node, and asks for what only nodes get"
+	case c.CommonName != c.Requestor:
+		return c.Requestor + " asks for the name of " + c.CommonName
+	}
+	if _, there := m.Nodes[node]; m.NodesKnown && !there {
+		return "there is no Node " + node
+	}
+	for _, n := range c.DNS {
+		host := strings.ToLower(strings.TrimSuffix(n, "."))
+		if _, others := m.Nodes[host]; others && host != node {
+			return "it asks for " + n + ", which is another node"
+		}
+		if host == "kubernetes" || strings.HasPrefix(host, "kubernetes.default") {
+			return "it asks for " + n + ", which is the API server"
+		}
+	}
+	return ""
+}
+
+// nodeUser is what the names of nodes as users begin with.
+const nodeUser = "system:node:"
+
 // Badness ranks a request: those that wait first. until is when that changes by time alone.
 func (c *CSR) Badness(m Moment) (rank uint8, until time.Time) {
 	switch c.Condition {
 	case CSRPending:
+		if c.Strange(m) != "" {
+			return 5, time.Time{}
+		}
 		late := c.Created.Add(csrPatience)
 		if c.Signer == certificatesv1.KubeletServingSignerName || !m.Now.Before(late) {
 			return 4, time.Time{}
@@ -228,7 +262,7 @@ func (c *CSR) Severity(m Moment) Severity {
 }
 
 func csrSeverity(rank uint8) Severity {
-	return [...]Severity{OK, Notice, Warning, Notice, Warning}[rank]
+	return [...]Severity{OK, Notice, Warning, Notice, Warning, Bad}[rank]
 }
 
 func judgeCSR(c *CSR, m Moment) (uint8, Severity, time.Time) {

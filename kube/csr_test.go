@@ -98,6 +98,37 @@ func TestServingCertificatesThatWaitAreWarningsAtOnce(t *testing.T) {
 	}
 }
 
+func TestARequestThatIsNotItsNodesIsCriticalAndSaysWhy(t *testing.T) {
+	m := Moment{Now: noon, NodesKnown: true, Nodes: map[string]NodeState{"gpu-03": {}, "worker-88": {}}}
+	for name, c := range map[string]struct {
+		user, cn string
+		dns      []string
+		why      string
+	}{
+		"its own":           {"system:node:gpu-03", "system:node:gpu-03", []string{"gpu-03", "gpu-03.internal"}, ""},
+		"a stranger's":      {"stranger", "system:node:gpu-03", []string{"gpu-03"}, "stranger is no node, and asks for what only nodes get"},
+		"another's name":    {"system:node:gpu-03", "system:node:worker-88", nil, "system:node:gpu-03 asks for the name of system:node:worker-88"},
+		"no node":           {"system:node:gone", "system:node:gone", []string{"gone"}, "there is no Node gone"},
+		"another's address": {"system:node:gpu-03", "system:node:gpu-03", []string{"gpu-03", "Worker-88."}, "it asks for Worker-88., which is another node"},
+		"the API server's":  {"system:node:gpu-03", "system:node:gpu-03", []string{"kubernetes.default.svc"}, "it asks for kubernetes.default.svc, which is the API server"},
+	} {
+		o := pending(asking(t, nil, x509.CertificateRequest{
+			Subject: pkix.Name{CommonName: c.cn, Organization: []string{"system:nodes"}}, DNSNames: c.dns,
+		}), certificatesv1.KubeletServingSignerName, time.Minute)
+		o.Spec.Username = c.user
+		row, want := NewCSR(o), Warning
+		if c.why != "" {
+			want = Bad
+		}
+		if got := row.Strange(m); got != c.why || row.Severity(m) != want {
+			t.Errorf("%s: %q and %v, want %q and %v", name, got, row.Severity(m), c.why, want)
+		}
+		if c.why == "there is no Node gone" && row.Strange(Moment{Now: noon}) != "" {
+			t.Error("while not all nodes are known a node is said not to be there")
+		}
+	}
+}
+
 func TestARequestThatOthersApproveIsAWarningAfterFiveMinutes(t *testing.T) {
 	c := NewCSR(pending(asking(t, nil, ofNode("gpu-03")), certificatesv1.KubeAPIServerClientKubeletSignerName, 299*time.Second))
 	_, turns := c.Badness(Moment{Now: noon})

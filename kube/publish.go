@@ -100,7 +100,7 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 	if c.certs.publish(m, 0, nil) {
 		out |= Certs
 	}
-	if c.csrs.publish(m, changed&Nodes, nil) {
+	if c.csrs.publish(m, changed&Nodes, besideAll[*CSR](changed&Nodes != 0)) {
 		out |= CSRs
 	}
 	c.moment.Store(&m)
@@ -108,6 +108,14 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 		out |= Nodes
 	}
 	return out
+}
+
+// besideAll has every row looked at again, of a kind of which there are few.
+func besideAll[R Row](moved bool) func(R) bool {
+	if !moved {
+		return nil
+	}
+	return func(R) bool { return true }
 }
 
 // besideNodes says which pods stand beside nodes that have changed since the last publication: those of these nodes, or

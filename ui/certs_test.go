@@ -178,7 +178,7 @@ func TestScreensOfCertificates(t *testing.T) {
 	for name, keys := range map[string][]string{"story": nil, "grid": {"z"}, "detail": {"enter"}, "requests": {"C"}, "request": {"C", "d"}} {
 		t.Run(name, func(t *testing.T) {
 			onEverySize(t, func(s *session, size string) {
-				s.Put(request(t, "csr-9k2xl", "gpu-03", 112*time.Second))
+				s.Put(node("gpu-03"), request(t, "csr-9k2xl", "gpu-03", 112*time.Second))
 				s.Put(request(t, "csr-x8w2n", "worker-51", 41*time.Minute, certificatesv1.CertificateApproved))
 				s.Put(request(t, "csr-mm3ld", "worker-18", 52*time.Minute, certificatesv1.CertificateDenied))
 				s.expires(expiring()...)
@@ -250,7 +250,7 @@ func TestTenThousandCertificatesAreScrolledThrough(t *testing.T) {
 func TestCertificatesOnATerminalThatShowsASCIIOnly(t *testing.T) {
 	onEverySize(t, func(s *session, size string) {
 		s.deps.Color, s.deps.UTF8 = "never", false
-		s.Put(request(s.t, "csr-9k2xl", "gpu-03", 112*time.Second))
+		s.Put(node("gpu-03"), request(s.t, "csr-9k2xl", "gpu-03", 112*time.Second))
 		s.expires(expiring()...)
 		s.Press("z")
 		s.Wait(toastTime)

@@ -33,7 +33,7 @@ func (v *certs) csrSpec() spec[*kube.CSR] {
 			return func(c *kube.CSR, _ kube.Moment) bool { return c.Condition == kube.CSRPending }
 		},
 		state:     func(c *kube.CSR, m kube.Moment) string { return c.Printed + " since " + clock(c.Since, m.Now) },
-		diagnosis: func(c *kube.CSR, _ kube.Moment) []string { return csrDiagnosis(c) },
+		diagnosis: csrDiagnosis,
 		details:   csrFacts,
 		open:      func(*kube.CSR) []Effect { return []Effect{ShowDetails{}} },
 		other: func(c *kube.CSR, id keymap.ID) []Effect {
@@ -128,11 +128,13 @@ func csrNode(c *kube.CSR) string {
 }
 
 // csrDiagnosis says what a request means, and who answers it.
-func csrDiagnosis(c *kube.CSR) []string {
+func csrDiagnosis(c *kube.CSR, m kube.Moment) []string {
 	var out []string
 	switch {
 	case c.Unreadable != "":
 		out = append(out, "the request cannot be read: "+c.Unreadable)
+	case c.Condition == kube.CSRPending && c.Strange(m) != "":
+		out = append(out, "Do not approve it unseen: "+c.Strange(m)+".")
 	case c.Condition == kube.CSRPending && c.Signer == signerServing:
 		out = append(out, "Nobody approves these by itself. Until somebody does, metrics, logs and exec of pods on "+
 			cmp.Or(csrNode(c), "the node")+" may fail.")
@@ -168,7 +170,7 @@ func whyNotCSR(c *kube.CSR, id keymap.ID) string {
 
 func csrFacts(c *kube.CSR, m kube.Moment) []Fact {
 	facts := []Fact{{"condition", c.Printed + " since " + clock(c.Since, m.Now), c.Severity(m)}}
-	facts = append(facts, diagnosisFacts(csrDiagnosis(c))...)
+	facts = append(facts, diagnosisFacts(csrDiagnosis(c, m))...)
 	asked := "as long as the signer gives"
 	if c.Asked > 0 {
 		asked = text.Age(time.Time{}.Add(c.Asked), time.Time{})
