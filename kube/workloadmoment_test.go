@@ -84,7 +84,7 @@ func (c *changing) workload(t *rapid.T) {
 		Desired: rapid.Int32Range(1, 3).Draw(t, "desired"), Ready: rapid.Int32Range(0, 3).Draw(t, "ready"), Updated: 3, Due: 3,
 		Current: 3, Available: 3,
 	}
-	switch w.Kind {
+	switch w.Kind { //nolint:exhaustive // the others are as they are
 	case ReplicaSets:
 		w.Name, w.OwnerKind, w.OwnerName = "web-65bcd", "Deployment", "web"
 	case StatefulSets:

@@ -54,7 +54,7 @@ func (v *actions) runSpec() spec[*action.Run] {
 		diagnosis: runDiagnosis,
 		details:   runDetails,
 		open:      func(r *action.Run) []Effect { return v.show(r) },
-		other:     func(r *action.Run, id keymap.ID) []Effect { return runKey(r, "", id) },
+		other:     func(r *action.Run, id keymap.ID) []Effect { return runKey(r, id) },
 		copied:    func(r *action.Run) string { return strings.Join(r.Command, "\n") },
 		why:       whyNotRun,
 	}
@@ -117,7 +117,7 @@ func stepKey(r *action.Run, s *action.Step, id keymap.ID) []Effect {
 	case id == keymap.SkipStep:
 		return []Effect{Control{Run: r.ID, Step: s.Ref().UID, Name: s.Object.FullName(), ID: id}}
 	}
-	return runKey(r, s.Ref().UID, id)
+	return runKey(r, id)
 }
 
 // run is the one whose steps are shown.
@@ -146,8 +146,8 @@ func (v *actions) enter(id string) {
 	v.steps.load()
 }
 
-// runKey is what the keys of the pane do to a run, and to one step of it.
-func runKey(r *action.Run, step string, id keymap.ID) []Effect {
+// runKey is what the keys of the pane do to a run.
+func runKey(r *action.Run, id keymap.ID) []Effect {
 	switch id {
 	case keymap.CancelRun, keymap.PauseRun, keymap.CheckRun:
 		return []Effect{Control{Run: r.ID, ID: id}}

@@ -40,8 +40,8 @@ func hidden(name, where, why string) *kube.Cert {
 }
 
 // undated is a Secret that was read, and has no certificate with a date.
-func undated(why string) *kube.Cert {
-	c := hidden("web", "secret shop/web", why)
+func undated() *kube.Cert {
+	c := hidden("web", "secret shop/web", "tls.crt is empty")
 	c.UID, c.Places[0].Source = "place:undated", kube.FromSecret
 	return c
 }
@@ -165,7 +165,7 @@ func TestHeadOfCertificatesNamesWhatSomebodyHasToRenewNext(t *testing.T) {
 		"what renews itself and is late": {[]*kube.Cert{cert("kubelet", "n", day, self(kube.KubeletRotated))}, "1 critical · next: kubelet in 24h"},
 		"what has expired":               {[]*kube.Cert{cert("old", "n", -day, nil), cert("web", "s", 40*day, nil)}, "1 critical · next: web in 40d"},
 		"nothing but what has expired":   {[]*kube.Cert{cert("old", "n", -day, nil)}, "1 critical"},
-		"what was looked at without a date": {[]*kube.Cert{cert("web", "s", 40*day, nil), undated("tls.crt is empty"), hidden("a", "b", "timed out")},
+		"what was looked at without a date": {[]*kube.Cert{cert("web", "s", 40*day, nil), undated(), hidden("a", "b", "timed out")},
 			"next: web in 40d · 1 not seen"},
 		"a source that failed": {[]*kube.Cert{cert("web", "s", 40*day, nil), failing("webhooks")}, "1 warning · next: web in 40d · 1 not seen"},
 	} {
@@ -217,7 +217,7 @@ func TestStripSaysWhatBreaksAndWhoRenewsIt(t *testing.T) {
 			}),
 			"web on web:443", "10d left · until 2026-11-30 12:00 UTC", "an intermediate goes first: CN=middle|nothing is known to renew it by itself",
 		},
-		"looked at, and without a date": {undated("tls.crt is empty"), "web in secret shop/web", "no date", "tls.crt is empty|nothing is known to renew it by itself"},
+		"looked at, and without a date": {undated(), "web in secret shop/web", "no date", "tls.crt is empty|nothing is known to renew it by itself"},
 		"in several places": {
 			breaksInThree(), "policy CA in webhook policy", "9d left · until 2026-11-29 12:00 UTC",
 			"breaks: writes of configmaps are refused, and 2 more break|nothing is known to renew it by itself|" +
@@ -247,7 +247,7 @@ func TestStripSaysWhatBreaksAndWhoRenewsIt(t *testing.T) {
 
 func TestWhatCannotBeSeenStandsLastUnlessItIsAWarning(t *testing.T) {
 	d := newDesk([]*kube.Cert{
-		hidden("etcd-ca", "on cp nodes", "not visible from here"), failing("webhooks"), undated("tls.crt is empty"),
+		hidden("etcd-ca", "on cp nodes", "not visible from here"), failing("webhooks"), undated(),
 		cert("fine", "s", 300*day, nil), cert("soon", "s", 9*day, nil),
 	})
 	equal(t, d.rows.shown(), "soon webhooks fine etcd-ca web")
@@ -298,7 +298,7 @@ func TestKeysThatHaveNothingToDoOnACertificateSayWhy(t *testing.T) {
 		{cert("web", "s", day, nil), keymap.RenewCert, ""},
 		{cert("ca", "s", day, class(kube.OfAuthority, 0)), keymap.RenewCert, "it is a CA: everything that trusts it has to be given the next one first"},
 		{hidden("a", "b", "timed out"), keymap.RenewCert, "it cannot be seen from here, so that nobody could tell whether that worked: timed out"},
-		{undated("tls.crt is empty"), keymap.RenewCert, "no date is known of it, so that nobody could tell whether that worked: tls.crt is empty"},
+		{undated(), keymap.RenewCert, "no date is known of it, so that nobody could tell whether that worked: tls.crt is empty"},
 		{cert("t", "s", day, class(kube.BootstrapToken, 0)), keymap.RenewCert, "it is a token: whoever gave it gives another one"},
 		{cert("web", "s", day, nil), keymap.CertNode, "it is not a node's"},
 		{cert("kubelet", "worker-1:10250", day, onHost), keymap.CertNode, ""},
