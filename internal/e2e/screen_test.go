@@ -67,7 +67,7 @@ func TestHostileTextOfARealClusterNeverReachesTheTerminal(t *testing.T) {
 	s := open(t, incident.kubeconfig(), 200, 50)
 	s.Shows("● live")
 	s.Press("/EvilCondition\r")
-	s.Hides("cp-1")
+	s.Shows("1 of 30")
 	s.Shows("worker-20")
 	s.Press("d")
 	s.Shows("uid")
