@@ -311,6 +311,8 @@ func constancy(c *kube.Cert, now time.Time) string {
 	switch p := c.Place(); {
 	case p.Before != "":
 		return "changed " + since(now, p.Since) + " ago"
+	case p.Checks == 2:
+		return "same serial as at the check before"
 	case p.Checks > 1:
 		return fmt.Sprintf("same serial as at the last %s", text.Plural(p.Checks-1, "check", "checks"))
 	}

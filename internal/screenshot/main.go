@@ -44,7 +44,7 @@ var shots = []shot{
 	{name: "certificate", w: 100, h: 34, args: []string{"--pane", "certs"}, keys: []string{"/", "a", "p", "i", "s", "e", "r", "v", "e", "r", " ", "h", "a", "n", "d", "\r", "\r"}, want: "chain, as", again: "\r"},
 	{name: "approve", w: 100, h: 30, args: []string{"--pane", "certs"}, keys: []string{"C", "a"}, want: "what it asks for", again: "a"},
 	{name: "scale", w: 100, h: 34, args: []string{"workloads"}, keys: []string{"/", "p", "r", "o", "m", "e", "t", "h", "\r", "s", "1"}, want: "replicas to 1"},
-	{name: "force-delete", w: 100, h: 36, args: []string{"pods"}, keys: []string{"/", "w", "o", "r", "k", "e", "r", "-", "0", "7", " ", "t", "e", "r", "m", "i", "n", "\r", "X"}, want: "which is true?", again: "\x12"},
+	{name: "force-delete", w: 100, h: 36, args: []string{"pods"}, keys: []string{"/", "s", "h", "o", "p", "/", " ", "t", "e", "r", "m", "i", "n", "\r", "X"}, want: "which is true?", again: "\x12"},
 }
 
 const (
