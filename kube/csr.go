@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"crypto/dsa" //nolint:staticcheck // it is only named
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -184,6 +186,10 @@ func KeyText(key any) string {
 		return "ECDSA " + k.Curve.Params().Name
 	case ed25519.PublicKey:
 		return "Ed25519"
+	case *ecdh.PublicKey:
+		return "X25519"
+	case *dsa.PublicKey:
+		return "DSA"
 	}
 	return "unknown"
 }

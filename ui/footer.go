@@ -128,6 +128,9 @@ func (a *App) pointless(b keymap.Binding) bool {
 	case keymap.SheetNext:
 		r, ok := a.overlay.(*review)
 		return ok && r.plan != nil && len(r.plan.Toggles) == 0 && r.tier() != action.Write
+	case keymap.SheetCopy:
+		r, ok := a.overlay.(*review)
+		return ok && (r.plan == nil || len(r.plan.Kubectl) == 0)
 	case keymap.SheetLess, keymap.SheetMore:
 		r, ok := a.overlay.(*review)
 		all := []action.Toggle(nil)

@@ -247,8 +247,8 @@ func (r *review) run(id keymap.ID) (bool, tea.Cmd) {
 	case keymap.SheetConfirm, keymap.NameConfirm:
 		return true, r.confirm(id)
 	case keymap.SheetCopy, keymap.CopyName:
-		if r.plan == nil {
-			return true, nil
+		if r.plan == nil || len(r.plan.Kubectl) == 0 {
+			return true, r.app.do([]views.Effect{views.Flash{Text: "there is no kubectl command for it", Token: themes.Muted}})
 		}
 		return true, r.app.copy(strings.Join(r.plan.Kubectl, "\n"))
 	default:

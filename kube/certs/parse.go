@@ -2,11 +2,6 @@ package certs
 
 import (
 	"bytes"
-	"crypto/dsa" //nolint:staticcheck // it is only named
-	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
@@ -160,7 +155,7 @@ func summary(c *x509.Certificate) *kube.X509 {
 		CommonName: short(c.Subject.CommonName), SignedBy: short(c.Issuer.CommonName),
 		From: c.NotBefore, To: ended(c.NotAfter), SelfSigned: selfSigned,
 		CA:  c.IsCA || c.Version < 3 && selfSigned, // the first versions had no way to say it (crypto/x509 takes such roots too)
-		Key: keyText(c.PublicKey), Usages: usages(c), Signature: "unknown",
+		Key: kube.KeyText(c.PublicKey), Usages: usages(c), Signature: "unknown",
 		DNS: names(c.DNSNames), Other: names(c.EmailAddresses),
 	}
 	if c.SignatureAlgorithm != x509.UnknownSignatureAlgorithm {
@@ -219,20 +214,4 @@ func groups(hex string) string {
 	out = append(out, hex)
 	slices.Reverse(out)
 	return strings.Join(out, ":")
-}
-
-func keyText(key any) string {
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA %d", k.N.BitLen())
-	case *ecdsa.PublicKey:
-		return "ECDSA " + k.Curve.Params().Name
-	case ed25519.PublicKey:
-		return "Ed25519"
-	case *ecdh.PublicKey:
-		return "X25519"
-	case *dsa.PublicKey:
-		return "DSA"
-	}
-	return "unknown"
 }
