@@ -290,7 +290,8 @@ func TestRightsOfTheDocumentAreEnoughForEveryRow(t *testing.T) {
 	}
 	if lax, strict := ktriage(t, config, "certs"), ktriage(t, config, "certs", "--strict", "-o", "nagios"); lax.code != 0 || strict.code != 3 ||
 		!strings.HasPrefix(strict.out, "CERTIFICATES UNKNOWN - ") || !strings.Contains(strict.out, "\nnot read: TLS Secrets: ") {
-		t.Errorf("without any right: %d, and with --strict %d: %s", lax.code, strict.code, strict.out)
+		t.Errorf("without any right it ends with %d, want 0: %s\nand with --strict with %d, want 3: %s%s", lax.code, lax.err, strict.code,
+			strict.out, strict.err)
 	}
 
 	grant(rights[0])
@@ -310,8 +311,10 @@ func TestRightsOfTheDocumentAreEnoughForEveryRow(t *testing.T) {
 	}) {
 		t.Errorf("with the rights of the document this is forbidden:\n%s", strings.Join(with, "\n"))
 	}
-	if strict := ktriage(t, config, "certs", "--strict"); strict.code != 0 {
-		t.Errorf("with all rights --strict ends with %d: %s", strict.code, strict.err)
+	// What others have on the server may be critical, and is there for seconds after their tests: the controller of namespaces lets
+	// 5 s go by before it deletes what is in one. A filter leaves it out; a source that could not be read counts with any filter.
+	if strict := ktriage(t, config, "certs", "--strict", "kube-root-ca.crt"); strict.code != 0 {
+		t.Errorf("with all rights --strict ends with %d, want 0: %s%s", strict.code, strict.out, strict.err)
 	}
 }
 
