@@ -18,9 +18,33 @@ func (c *cluster) user(t *testing.T, name, namespace string, rights ...string) s
 		c.kubectl(t, append([]string{"create", "role", name, "-n", namespace}, rights...)...)
 		c.kubectl(t, "create", "rolebinding", name, "-n", namespace, "--role="+name, "--serviceaccount="+namespace+":"+name)
 		t.Cleanup(func() { c.kubectl(t, "delete", "role,rolebinding", name, "-n", namespace) })
+		for _, verb := range flagValues(rights, "--verb=") {
+			for _, resource := range flagValues(rights, "--resource=") {
+				c.may(t, "system:serviceaccount:"+namespace+":"+name, verb, resource, "-n", namespace)
+			}
+		}
 	}
 	token := strings.TrimSpace(c.kubectl(t, "create", "token", name, "-n", namespace))
 	return c.configFor(t, token, namespace)
+}
+
+// flagValues gives the values of a flag that has several.
+func flagValues(args []string, flag string) []string {
+	for _, a := range args {
+		if values, ok := strings.CutPrefix(a, flag); ok {
+			return strings.Split(values, ",")
+		}
+	}
+	return nil
+}
+
+// may waits until a user has a right that was given to him: the API server reads roles a little later.
+func (c *cluster) may(t *testing.T, user string, right ...string) {
+	t.Helper()
+	await(t, user+" may "+strings.Join(right, " "), soon, func() bool {
+		_, err := c.devcluster(append([]string{"kubectl", "auth", "can-i", "--as=" + user}, right...)...)
+		return err == nil
+	})
 }
 
 // configFor makes a kubeconfig with a token in place of the administrator's certificate.

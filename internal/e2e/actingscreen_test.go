@@ -77,7 +77,7 @@ func TestKilledProgramsDrainIsResumedAtTheNextStart(t *testing.T) {
 	s.Shows("the program ended without a word")
 	offered := time.Now()
 	t.Logf("offered %v after the kill", offered.Sub(killed).Round(10*time.Millisecond))
-	await(t, "the pods that were on their way to have gone", time.Minute, func() bool {
+	await(t, "the pods that were on their way to have gone", soon, func() bool {
 		return !strings.Contains(stages.kubectl(t, "get", "pods", "-n", "killed", "-o", "jsonpath={.items[*].metadata.deletionTimestamp}"), "T")
 	})
 	left := stages.podsOn(t, "killed", "killed")

@@ -123,8 +123,8 @@ func (n controlPlaneNode) inventory(c *cluster, dial bool) *certs.Inventory {
 	i.Start(ctx)
 	select {
 	case <-i.Complete():
-	case <-time.After(30 * time.Second):
-		n.t.Fatal("after 30 s not everything has been read")
+	case <-time.After(soon):
+		n.t.Fatalf("after %v not everything has been read: %s", soon, notRead(i))
 	}
 	return i
 }

@@ -38,7 +38,7 @@ type certLook struct {
 }
 
 // lookAt reads everything as somebody, until every source has come to an end.
-func lookAt(t *testing.T, kubeconfig string, o certs.Options) *certLook {
+func lookAt(t *testing.T, kubeconfig string) *certLook {
 	t.Helper()
 	flags := genericclioptions.NewConfigFlags(true)
 	flags.KubeConfig = &kubeconfig
@@ -47,11 +47,11 @@ func lookAt(t *testing.T, kubeconfig string, o certs.Options) *certLook {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Kubeconfig, err = flags.ToRawKubeConfigLoader().RawConfig(); err != nil {
+	raw, err := flags.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
 		t.Fatal(err)
 	}
-	o.Context, o.Urgent, o.Root = o.Kubeconfig.CurrentContext, true, t.TempDir()
-	l.all = certs.New(c, o)
+	l.all = certs.New(c, certs.Options{Kubeconfig: raw, Context: raw.CurrentContext, Urgent: true, Root: t.TempDir()})
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	c.Start(ctx, 0)
@@ -60,10 +60,21 @@ func lookAt(t *testing.T, kubeconfig string, o certs.Options) *certLook {
 	select {
 	case <-l.all.Complete():
 		t.Logf("everything has been read after %v", time.Since(began).Round(time.Millisecond))
-	case <-time.After(30 * time.Second):
-		t.Fatal("after 30 s not everything has been read")
+	case <-time.After(soon):
+		t.Fatalf("after %v not everything has been read: %s", soon, notRead(l.all))
 	}
 	return l
+}
+
+// notRead names the sources that could not be read, or have not been yet, and why.
+func notRead(i *certs.Inventory) string {
+	var out []string
+	for _, s := range i.Sources() {
+		if s.Why != "" {
+			out = append(out, s.Name+": "+s.Why)
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 // at gives the row with a place, and that place; nil if there is none.
@@ -190,7 +201,7 @@ const certDay = 24 * time.Hour
 func TestBundlesOnTheServerAreShown(t *testing.T) {
 	s := newStage(t, "bundles")
 	good, old := newSigner(t, "new root", 300*certDay), newSigner(t, "old root", -30*certDay)
-	soon, dead := newSigner(t, "soon root", 20*certDay), newSigner(t, "dead root", -certDay)
+	near, dead := newSigner(t, "soon root", 20*certDay), newSigner(t, "dead root", -certDay)
 	webhook := func(name, policy string, bundle []byte) string {
 		return fmt.Sprintf(`- name: %s.%s.example.com
   failurePolicy: %s
@@ -233,13 +244,13 @@ spec:
   versionPriority: 10
   caBundle: %[5]s
   service: {namespace: %[1]s, name: nobody}
-`, s.name, webhook("fail", "Fail", pemOf(old.cert, good.cert))+webhook("soon", "Fail", pemOf(soon.cert)),
-		webhook("garbage", "Ignore", []byte("garbage")), data(pemOf(soon.cert)), data(pemOf(dead.cert))))
-	s.until("the APIService unavailable", 20*time.Second, func() bool {
+`, s.name, webhook("fail", "Fail", pemOf(old.cert, good.cert))+webhook("soon", "Fail", pemOf(near.cert)),
+		webhook("garbage", "Ignore", []byte("garbage")), data(pemOf(near.cert)), data(pemOf(dead.cert))))
+	s.until("the APIService unavailable", soon, func() bool {
 		return strings.Contains(stages.kubectl(t, "get", "apiservice", "v1.remote."+s.name+".example.com", "-o",
 			`jsonpath={.status.conditions[?(@.type=="Available")].status}`), "False")
 	})
-	l := lookAt(t, stages.kubeconfig(), certs.Options{})
+	l := lookAt(t, stages.kubeconfig())
 
 	// Of the two roots of one webhook the old one has expired, which breaks nothing.
 	var two []string
@@ -270,7 +281,7 @@ spec:
 
 func TestTrustBundlesOnTheServerAreShown(t *testing.T) {
 	if !strings.Contains(stages.kubectl(t, "api-resources", "--api-group=certificates.k8s.io", "-o", "name"), "clustertrustbundles") {
-		if c, _ := lookAt(t, stages.kubeconfig(), certs.Options{}).at("clustertrustbundles"); c != nil {
+		if c, _ := lookAt(t, stages.kubeconfig()).at("clustertrustbundles"); c != nil {
 			t.Errorf("an API that the server does not have is a row: %s", c.Unseen)
 		}
 		return
@@ -281,7 +292,7 @@ kind: ClusterTrustBundle
 metadata: {name: %[1]s}
 spec: {trustBundle: %[2]q}
 `, s.name, pemOf(newSigner(t, "pods", 20*certDay).cert)))
-	lookAt(t, stages.kubeconfig(), certs.Options{}).shows("clustertrustbundle "+s.name, kube.Warning, s.name+" CA", "19d", "pods that mount")
+	lookAt(t, stages.kubeconfig()).shows("clustertrustbundle "+s.name, kube.Warning, s.name+" CA", "19d", "pods that mount")
 }
 
 // bigSecrets is how many TLS Secrets there are in the namespace of the test: two whole pages and a bit.
@@ -315,7 +326,7 @@ func TestManyTLSSecretsOnTheServerAreReadInPages(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	l := lookAt(t, stages.kubeconfig(), certs.Options{})
+	l := lookAt(t, stages.kubeconfig())
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	rows, pages := 0, 0
@@ -370,11 +381,11 @@ stringData: {token-id: %s, token-secret: sesame0123456789, %s}
 	stages.apply(t, manifest)
 	legacy := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "robot", Annotations: map[string]string{corev1.ServiceAccountNameKey: "default"}},
 		Type: corev1.SecretTypeServiceAccountToken}
-	s.until("a token of a service account", 20*time.Second, func() bool {
+	s.until("a token of a service account", soon, func() bool {
 		_, err := s.client.CoreV1().Secrets(s.name).Create(t.Context(), legacy, metav1.CreateOptions{})
 		return err == nil || apierrors.IsAlreadyExists(err)
 	})
-	l := lookAt(t, stages.kubeconfig(), certs.Options{})
+	l := lookAt(t, stages.kubeconfig())
 	where := func(n int) string { return "secret kube-system/bootstrap-token-" + id(n) }
 	l.shows(where(1), kube.OK, "bootstrap token "+id(1), "119m", "joins of new nodes")
 	l.shows(where(2), kube.Warning, "bootstrap token "+id(2), "99d")
@@ -415,13 +426,22 @@ spec:
     schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 `
 
+// hasCertificates has the server have Certificates until the end of the test.
+func (c *cluster) hasCertificates(t *testing.T) {
+	t.Helper()
+	c.apply(t, certificateCRD)
+	await(t, "an API of Certificates", soon, func() bool { // which is served a little after it is Established
+		_, err := c.devcluster("kubectl", "get", "certificates.cert-manager.io", "-A")
+		return err == nil
+	})
+}
+
 func TestACertificateThatIsRenewedOnTheServerShowsAtOnce(t *testing.T) {
 	if stages.missing(t, "crd", "certificates.cert-manager.io") {
-		if c, _ := lookAt(t, stages.kubeconfig(), certs.Options{}).at("certificates.cert-manager.io"); c != nil {
+		if c, _ := lookAt(t, stages.kubeconfig()).at("certificates.cert-manager.io"); c != nil {
 			t.Errorf("without cert-manager there is a row of it: %s", c.Unseen)
 		}
-		stages.apply(t, certificateCRD)
-		stages.kubectl(t, "wait", "--for=condition=Established", "--timeout=20s", "crd/certificates.cert-manager.io")
+		stages.hasCertificates(t)
 	}
 	s := newStage(t, "managed")
 	signer := newSigner(t, "issuer", 300*certDay)
@@ -442,7 +462,7 @@ func TestACertificateThatIsRenewedOnTheServerShowsAtOnce(t *testing.T) {
 	}
 	issue("web", 10*certDay, "True")
 	issue("lost", 40*certDay, "False")
-	l := lookAt(t, stages.kubeconfig(), certs.Options{})
+	l := lookAt(t, stages.kubeconfig())
 	web := l.shows("secret "+s.name+"/web-tls", kube.OK, "web-tls", "9d")
 	if len(web.Places) != 2 || !web.Issuance.Ready || web.Issuance.Issuer != "ClusterIssuer letsencrypt" || web.Places[1].Where != "certificate "+s.name+"/web" {
 		t.Errorf("a Certificate and its Secret are no single row: %+v %+v", web.Places, web.Issuance)
@@ -457,13 +477,13 @@ func TestACertificateThatIsRenewedOnTheServerShowsAtOnce(t *testing.T) {
 	s.ok(err)
 	issue("web", 90*certDay, "True")
 	began := time.Now()
-	s.until("the renewed certificate", 10*time.Second, func() bool {
+	s.until("the renewed certificate", soon, func() bool {
 		c, _ := l.at("secret " + s.name + "/web-tls")
-		return c != nil && c.To.Sub(time.Now()) > 80*certDay && c.Issuance.RenewAt.Sub(time.Now()) > 80*certDay && len(c.Places) == 2
+		return c != nil && time.Until(c.To) > 80*certDay && time.Until(c.Issuance.RenewAt) > 80*certDay && len(c.Places) == 2
 	})
 	t.Logf("a renewal is shown after %v", time.Since(began).Round(time.Millisecond))
 	stages.kubectl(t, "delete", "certificates.cert-manager.io", "lost", "-n", s.name)
-	s.until("the row of what was deleted gone", 10*time.Second, func() bool {
+	s.until("the row of what was deleted gone", soon, func() bool {
 		c, _ := l.at("certificate " + s.name + "/lost")
 		return c == nil
 	})
@@ -499,9 +519,16 @@ metadata: {name: half, namespace: %[1]s}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: half}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %[1]s}]
 `, s.name))
+	for _, right := range [][]string{{"list", "validatingwebhookconfigurations"}, {"list", "apiservices"},
+		{"list", "secrets", "-n", s.name}, {"get", "configmaps", "-n", s.name}} {
+		stages.may(t, s.name, right...)
+	}
+	s.until("the CA of the new namespace", soon, func() bool {
+		return !stages.missing(t, "configmap", "kube-root-ca.crt", "-n", s.name)
+	})
 	config := stages.named(t, s.name)
 	stages.kubectl(t, "config", "--kubeconfig", config, "set-context", "--current", "--namespace="+s.name)
-	l := lookAt(t, config, certs.Options{})
+	l := lookAt(t, config)
 
 	l.shows("secret "+s.name+"/web", kube.OK, "web", "199d") // of its own namespace, though not of all
 	l.shows("configmap "+s.name+"/kube-root-ca.crt", kube.OK, "ca", "all pods")

@@ -81,16 +81,16 @@ func TestPrintedCertificatesAgreeInEveryFormat(t *testing.T) {
 	t.Logf("%d rows in %v, exit code %d: %s", len(rows), time.Since(began).Round(time.Millisecond), r.code, strings.TrimSpace(r.err))
 
 	api := pemFile(t, filepath.Join(stages.dir, "pki", "apiserver.crt"))
-	var seen, soon bool
+	var seen, warned bool
 	for _, c := range rows {
 		seen = seen || c.Name == "apiserver" && c.Expires == api.NotAfter.UTC().Format(time.RFC3339)
-		soon = soon || c.Severity == "warning" && len(c.Places) > 0 && c.Places[0].Where == "secret "+namespace+"/soon-tls"
+		warned = warned || c.Severity == "warning" && len(c.Places) > 0 && c.Places[0].Where == "secret "+namespace+"/soon-tls"
 		if c.Unseen == "" && len(c.Places) == 0 {
 			t.Errorf("%s is nowhere", c.Name)
 		}
 	}
-	if !seen || !soon {
-		t.Errorf("the certificate of the API server with the end that is in its file: %v; the Secret as a warning: %v:\n%s", seen, soon, r.out)
+	if !seen || !warned {
+		t.Errorf("the certificate of the API server with the end that is in its file: %v; the Secret as a warning: %v:\n%s", seen, warned, r.out)
 	}
 
 	metrics := map[string]string{}
@@ -296,7 +296,7 @@ func TestRightsOfTheDocumentAreEnoughForEveryRow(t *testing.T) {
 
 	grant(rights[0])
 	var with []string
-	if !within(20*time.Second, func() bool { // the server reads roles a little later
+	if !within(soon, func() bool { // the server reads roles a little later
 		with = forbidden()
 		return len(with) > 0 && !slices.ContainsFunc(with, func(row string) bool {
 			return !regexp.MustCompile(`(?i)secret|token|kubeadm-certs`).MatchString(row)
@@ -305,7 +305,7 @@ func TestRightsOfTheDocumentAreEnoughForEveryRow(t *testing.T) {
 		t.Errorf("with the rights but for Secrets this is forbidden:\n%s", strings.Join(with, "\n"))
 	}
 	grant(rights[1])
-	if !within(20*time.Second, func() bool {
+	if !within(soon, func() bool {
 		with = forbidden()
 		return len(with) == 0
 	}) {
@@ -340,7 +340,7 @@ func TestRightsOfTheDocumentLetOneApproveAndRenew(t *testing.T) {
 		{"get", "certificates.k8s.io", "certificatesigningrequests", "", "csr-1"},
 		{"get", "", "nodes", "", "node-1"},
 	} {
-		if !within(20*time.Second, func() bool { return reviewed(right...) }) {
+		if !within(soon, func() bool { return reviewed(right...) }) {
 			t.Errorf("they do not allow %q", right)
 		}
 	}

@@ -190,7 +190,7 @@ func TestServingRequestThatAgreesWithItsNodeIsApprovedByOneRequestAndSigned(t *t
 		t.Fatalf("asked before anything was confirmed: %q", got)
 	}
 	d := o.start(p)
-	run, took := d.finishes(30 * time.Second)
+	run, took := d.finishes(soon)
 	t.Logf("%s after %v: %s", run.State, took.Round(time.Millisecond), run.Note)
 	if run.State != action.Done || !strings.HasPrefix(run.Note, "issued, valid until ") {
 		t.Errorf("ended as %v: %q\n%s", run.State, run.Note, d.account())
@@ -238,7 +238,7 @@ func TestRequestForAnAddressOfAnotherNodeWantsTheNameTyped(t *testing.T) {
 		t.Fatalf("asked before anything was confirmed: %q", got)
 	}
 	d := o.start(p) // the name has been typed
-	if run, _ := d.finishes(30 * time.Second); run.State != action.Done {
+	if run, _ := d.finishes(soon); run.State != action.Done {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
 	}
 	d.decidedExactly("update approval " + ref.Name + " 200")
@@ -292,7 +292,7 @@ func TestRequestThatIsNotAsThePlanShowedItIsNotDecided(t *testing.T) {
 			p := o.planOf(action.Approve, o.csrTarget(ref), nil)
 			c.happens(r, ref, node)
 			d := o.start(p)
-			run, _ := d.finishes(30 * time.Second)
+			run, _ := d.finishes(soon)
 			t.Logf("%s: %s", run.State, run.Note)
 			if run.State != c.state || !strings.Contains(run.Note, c.says) {
 				t.Errorf("ended as %v: %q", run.State, run.Note)
@@ -332,7 +332,7 @@ func TestDeniedRequestIsDeniedForGood(t *testing.T) {
 	o := stages.operate(t, stages.kubeconfig())
 	p := o.planOf(action.Deny, o.csrTarget(ref), action.Options{csr.OptionReason: "names"})
 	d := o.start(p)
-	if run, _ := d.finishes(30 * time.Second); run.State != action.Done || run.Note != "denied" {
+	if run, _ := d.finishes(soon); run.State != action.Done || run.Note != "denied" {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
 	}
 	d.decidedExactly("update approval " + ref.Name + " 200")
@@ -360,7 +360,7 @@ func TestSignerThatRefusesWhatWasApprovedIsTold(t *testing.T) {
 		t.Errorf("tier %d:\n%s", p.Tier, sheetOf(p))
 	}
 	d := o.start(p)
-	run, _ := d.finishes(30 * time.Second)
+	run, _ := d.finishes(soon)
 	if run.State != action.Failed || !strings.HasPrefix(run.Note, "approved; its signer has refused it: SignerValidationFailure: usages did not match") {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
 	}
@@ -377,7 +377,7 @@ func TestKeyOfAnIssuedCertificateIsNotNew(t *testing.T) {
 		t.Errorf("asked again, never answered: tier %d\n%s", p.Tier, sheetOf(p))
 	}
 	stages.kubectl(t, "certificate", "approve", first.Name)
-	await(t, "a certificate", 20*time.Second, func() bool { return len(r.get(first).Status.Certificate) > 0 })
+	await(t, "a certificate", soon, func() bool { return len(r.get(first).Status.Certificate) > 0 })
 	if p := o.planOf(action.Approve, o.csrTarget(second), nil); p.Tier != action.Write || !strings.Contains(sheetOf(p), "The key is not new: "+first.Name+", of ") {
 		t.Errorf("used for a certificate: tier %d\n%s", p.Tier, sheetOf(p))
 	}
@@ -393,7 +393,7 @@ func TestForeignSignersRequestIsFollowedUntilItIsCancelled(t *testing.T) {
 		t.Errorf("tier %d:\n%s", p.Tier, sheetOf(p))
 	}
 	d := o.start(p)
-	d.await("a request that waits for its signer", 20*time.Second, func() bool { return d.step(ref.Name).State == action.StepProgressing })
+	d.await("a request that waits for its signer", soon, func() bool { return d.step(ref.Name).State == action.StepProgressing })
 	if run := d.cancelled(); run.State != action.Cancelled || !strings.HasPrefix(run.Note, "approved; not signed") {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
 	}
@@ -423,6 +423,7 @@ func TestPermissionToApproveForTheSignerIsAskedFor(t *testing.T) {
 		_ = r.client.RbacV1().ClusterRoles().Delete(context.WithoutCancel(t.Context()), r.name, metav1.DeleteOptions{})
 	})
 	o := stages.operate(t, stages.named(t, r.name))
+	stages.may(t, r.name, "update", "certificatesigningrequests", "--subresource=approval")
 	p := o.planOf(action.Approve, o.csrTarget(ref), nil)
 	if len(p.Refusals) != 1 || !strings.HasPrefix(p.Refusals[0], "you may not approve signers kubernetes.io/kubelet-serving") {
 		t.Errorf("refused with %q", p.Refusals)
@@ -431,11 +432,11 @@ func TestPermissionToApproveForTheSignerIsAskedFor(t *testing.T) {
 		ResourceNames: []string{"kubernetes.io/*"}, Verbs: []string{"approve"}})
 	_, err = r.client.RbacV1().ClusterRoles().Update(t.Context(), role, metav1.UpdateOptions{})
 	r.ok(err)
-	await(t, "the permission", 10*time.Second, func() bool {
+	await(t, "the permission", soon, func() bool {
 		p, err = o.runner.Plan(t.Context(), action.Approve, o.csrTarget(ref), nil)
 		return err == nil && len(p.Refusals) == 0
 	})
-	if run, _ := o.start(p).finishes(30 * time.Second); run.State != action.Done {
+	if run, _ := o.start(p).finishes(soon); run.State != action.Done {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
 	}
 }
@@ -450,7 +451,7 @@ func TestConditionsOfRequestsAreThoseOfKubectl(t *testing.T) {
 	})
 	stages.kubectl(t, "certificate", "approve", issued.Name, failed.Name)
 	stages.kubectl(t, "certificate", "deny", denied.Name)
-	await(t, "what becomes of them", 20*time.Second, func() bool {
+	await(t, "what becomes of them", soon, func() bool {
 		return len(r.get(issued).Status.Certificate) > 0 && len(r.get(failed).Status.Conditions) == 2
 	})
 	for ref, want := range map[kube.Ref]kube.CSRCondition{waits: kube.CSRPending, issued: kube.CSRIssued, denied: kube.CSRDenied, failed: kube.CSRFailed} {

@@ -32,7 +32,7 @@ func deadStage(t *testing.T) (s *stage, dead, spare string) {
 	s.daemonSet("agent")
 	s.deployment("stoic", 1, func(d *appsv1.Deployment) { everything(&d.Spec.Template) })
 	s.bare("alone")
-	s.until("7 pods on "+dead, 60*time.Second, func() bool { return s.running("", dead) == 7 })
+	s.until("7 pods on "+dead, soon, func() bool { return s.running("", dead) == 7 })
 	spare = s.node("b")
 	return s, dead, spare
 }
@@ -74,16 +74,16 @@ func TestDeadNodeTaintReleasesExactlyThePodsThatItsSheetNames(t *testing.T) {
 		t.Errorf("it names %s, want all but stoic", named)
 	}
 	d := o.start(p)
-	run, took := d.finishes(90 * time.Second)
+	run, took := d.finishes(2 * time.Minute)
 	t.Logf("%s: %s after %v\n%s", run.State, run.Note, took.Round(time.Second), d.account())
 	if run.State != action.Done || run.Undo == nil || run.Undo.Action != action.InService {
 		t.Errorf("ended as %v: %q, undo %+v", run.State, run.Note, run.Undo)
 	}
 	checkGone(t, s, before, dead, named)
-	s.until("replacements on "+spare, 30*time.Second, func() bool {
+	s.until("replacements on "+spare, soon, func() bool {
 		return s.running("cart-0", spare) == 1 && s.running("web-", spare) == 2 && s.running("cache-", spare) == 1
 	})
-	d.await("a page with the replacements", 30*time.Second, func() bool {
+	d.await("a page with the replacements", soon, func() bool {
 		page := fmt.Sprint(d.run().Page)
 		return strings.Contains(page, "cart-0 on "+spare+", Ready") && strings.Count(page, " on "+spare+", Ready") == 4
 	})
@@ -103,7 +103,7 @@ func (o *operator) takeBack(s *stage, dead string, was *corev1.Node) {
 		o.t.Errorf("tier %d for a node that is not Ready, want %d", p.Tier, action.Read)
 	}
 	back := o.start(p)
-	if run, _ := back.finishes(10 * time.Second); run.State != action.Done {
+	if run, _ := back.finishes(soon); run.State != action.Done {
 		o.t.Errorf("ended as %v: %q", run.State, run.Note)
 	}
 	keys := func(n *corev1.Node) (out []string) {
@@ -116,7 +116,7 @@ func (o *operator) takeBack(s *stage, dead string, was *corev1.Node) {
 	if got, want := keys(s.get(dead)), keys(was); !slices.Equal(got, want) {
 		o.t.Errorf("its taints are %s, want %s as before", got, want)
 	}
-	o.await("the end of the warning", 10*time.Second, func() bool { return len(o.runner.Standing()) == 0 })
+	o.await("the end of the warning", soon, func() bool { return len(o.runner.Standing()) == 0 })
 	changes := o.changes()
 	if len(changes) != 2 {
 		o.t.Errorf("%d requests that change something, want 2", len(changes))
@@ -138,7 +138,7 @@ func TestDeadNodeIsDeletedAndItsPodsAreCollected(t *testing.T) {
 	t.Parallel()
 	s, dead, spare := deadStage(t)
 	s.bare("held", "example.com/hold")
-	s.until("held on a node", 20*time.Second, func() bool { return s.running("held", "") == 1 })
+	s.until("held on a node", soon, func() bool { return s.running("held", "") == 1 })
 	onDead := s.running("held", dead) == 1
 	s.silence(dead)
 	o := stages.operate(t, stages.kubeconfig())
@@ -164,7 +164,7 @@ func TestDeadNodeIsDeletedAndItsPodsAreCollected(t *testing.T) {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
 	}
 	checkGone(t, s, before, dead, named)
-	s.until("replacements on "+spare, 30*time.Second, func() bool {
+	s.until("replacements on "+spare, soon, func() bool {
 		return s.running("cart-0", spare) == 1 &&
 			s.running("web-", spare) == 2
 	})
@@ -179,7 +179,7 @@ func TestDeadNodeIsDeletedAndItsPodsAreCollected(t *testing.T) {
 		t.Errorf("standing before the node is back: %+v", got)
 	}
 	s.node("a")
-	d.await("a warning that the node is back", 20*time.Second, func() bool { return d.run().Standing.Severity == kube.Warning })
+	d.await("a warning that the node is back", soon, func() bool { return d.run().Standing.Severity == kube.Warning })
 	if got := d.run().Standing.Text; !strings.Contains(got, dead+" has registered again") || !strings.Contains(got, s.name+"/cart-0") {
 		t.Errorf("standing: %s", got)
 	}
@@ -190,7 +190,7 @@ func TestDeadNodeActionsRefuseANodeThatLives(t *testing.T) {
 	s := newStage(t, "dead")
 	node := s.node("a")
 	s.deployment("web", 1)
-	s.until("a pod on "+node, 30*time.Second, func() bool { return s.running("web-", node) == 1 })
+	s.until("a pod on "+node, soon, func() bool { return s.running("web-", node) == 1 })
 	o := stages.operate(t, stages.kubeconfig())
 	p := o.planOf(action.OutOfService, o.target(node), off)
 	if len(p.Refusals) == 0 || !strings.Contains(p.Refusals[0], "is Ready") {
@@ -256,7 +256,7 @@ func TestDeadNodeActionsStopWhenTheNodeIsNotAsItWasShown(t *testing.T) {
 			t.Fatalf("%s: refused: %q", c.name, p.Refusals)
 		}
 		c.change(s, nodes[i])
-		run, _ := o.start(p).finishes(30 * time.Second)
+		run, _ := o.start(p).finishes(soon)
 		t.Logf("%s: %v: %s", c.name, run.State, run.Note)
 		if run.State != c.state || !strings.Contains(run.Note, c.says) || len(o.changes())-sent != c.sent {
 			t.Errorf("%s: ended as %v: %q after %d requests; want %v, %q and %d", c.name, run.State, run.Note,
@@ -277,7 +277,7 @@ func (s *stage) repair(node string) {
 func (s *stage) remove(node string) {
 	s.t.Helper()
 	s.ok(s.client.CoreV1().Nodes().Delete(s.t.Context(), node, metav1.DeleteOptions{}))
-	s.until(node+" gone", 10*time.Second, func() bool {
+	s.until(node+" gone", soon, func() bool {
 		_, err := s.client.CoreV1().Nodes().Get(s.t.Context(), node, metav1.GetOptions{})
 		return err != nil
 	})
@@ -297,5 +297,5 @@ func (s *stage) revive(node string) {
 	_, err := s.client.CoreV1().Nodes().Patch(s.t.Context(), node, "application/merge-patch+json",
 		[]byte(`{"status":{"phase":"Pending"}}`), metav1.PatchOptions{}, "status")
 	s.ok(err)
-	s.until(node+" Ready again", 30*time.Second, func() bool { return s.ready(node) == corev1.ConditionTrue })
+	s.until(node+" Ready again", soon, func() bool { return s.ready(node) == corev1.ConditionTrue })
 }

@@ -111,7 +111,7 @@ func (s *stage) node(suffix string) string {
 	}
 	made.Status.Allocatable, made.Status.Capacity = room, room
 	_, _ = s.client.CoreV1().Nodes().UpdateStatus(s.t.Context(), made, metav1.UpdateOptions{})
-	s.until("node "+name+" Ready", 30*time.Second, func() bool { return s.ready(name) == corev1.ConditionTrue })
+	s.until("node "+name+" Ready", soon, func() bool { return s.ready(name) == corev1.ConditionTrue })
 	return name
 }
 
@@ -147,10 +147,14 @@ func (s *stage) patchNode(node, patch string) {
 func (s *stage) silence(node string) {
 	s.t.Helper()
 	s.patchNode(node, `{"metadata":{"labels":{"devcluster.ktriage/kubelet":"silent"}}}`)
-	s.until(node+" Unknown, and its taint", 2*time.Minute, func() bool {
-		return s.ready(node) == corev1.ConditionUnknown && slices.ContainsFunc(s.get(node).Spec.Taints, func(t corev1.Taint) bool {
-			return t.Key == corev1.TaintNodeUnreachable && t.Effect == corev1.TaintEffectNoExecute
-		})
+	s.until(node+" Unknown, and both its taints", 2*time.Minute, func() bool { // which two workers give it, either of them first
+		taints := 0
+		for _, taint := range s.get(node).Spec.Taints {
+			if taint.Key == corev1.TaintNodeUnreachable {
+				taints++
+			}
+		}
+		return s.ready(node) == corev1.ConditionUnknown && taints == 2
 	})
 }
 

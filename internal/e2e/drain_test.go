@@ -118,7 +118,7 @@ func TestPlanTellsEveryKindOfPodApart(t *testing.T) {
 func TestDrainEvictsWhatItsPlanSaysAndNothingElse(t *testing.T) {
 	o := stages.operate(t, stages.kubeconfig())
 	d := o.start(o.plan(action.Options{drain.OptionEmptyDir: action.On, drain.OptionUnowned: action.On}, "mixed"))
-	d.await("every pod in its state", 30*time.Second, func() bool {
+	d.await("every pod in its state", soon, func() bool {
 		for _, p := range o.planned.Nodes[0].Pods {
 			_, want := classOf(t, p.Namespace+"/"+p.Name)
 			state := d.step(p.Namespace + "/" + p.Name).State
@@ -205,7 +205,7 @@ func TestBlockedPodsAreHardlyAskedAndCancellingEndsIt(t *testing.T) {
 		}
 	}
 	d := o.start(p)
-	d.await("29 blocked pods", 10*time.Second, func() bool { return d.count(action.StepBlocked) == 29 })
+	d.await("29 blocked pods", soon, func() bool { return d.count(action.StepBlocked) == 29 })
 	t.Logf("29 pods known to be blocked after %v", time.Since(d.began).Round(10*time.Millisecond))
 	d.await("15 s", window+time.Second, func() bool { return time.Since(d.began) >= window })
 	run := d.cancelled()
@@ -227,7 +227,7 @@ func TestBlockedPodsAreHardlyAskedAndCancellingEndsIt(t *testing.T) {
 		t.Error("a pod was evicted that its budget protects")
 	}
 	// The heartbeat goes on: once it has been heard, whatever else was sent before it would have been.
-	await(t, "a heartbeat after the end", 30*time.Second, func() bool {
+	await(t, "a heartbeat after the end", soon, func() bool {
 		return slices.ContainsFunc(o.on.requests(t, o.agent), func(r request) bool { return r.ObjectRef.Resource == "" && r.Received.After(ended.Add(2*time.Second)) })
 	})
 	for _, r := range o.on.requests(t, o.agent) {
@@ -239,19 +239,19 @@ func TestBlockedPodsAreHardlyAskedAndCancellingEndsIt(t *testing.T) {
 
 // What the server has answered is known, even if the answer was still on its way when the drain was cancelled.
 func TestCancellingWhileEvictionsAreUnderWayForgetsNoAnswer(t *testing.T) {
-	const margin = 30 * time.Millisecond // of the 60 that a run waits
 	o := stages.operate(t, stages.kubeconfig())
 	d := o.start(o.plan(nil, "blocked"))
-	d.await("an eviction under way", 20*time.Second, func() bool { return d.count(action.StepAsking) > 0 })
+	d.await("an eviction under way", soon, func() bool { return d.count(action.StepAsking) > 0 })
 	asked := time.Now()
 	run := d.cancelled()
 	t.Logf("%s: %s", run.State, run.Note)
 	requests := o.evictions()
 	for _, s := range d.runner.Steps(d.id) {
 		for _, r := range requests[s.Object.FullName()] {
-			if s.State == action.StepUnknown && r.Answered.Before(asked.Add(margin)) {
-				t.Errorf("%s is unknown (%s), and the server answered %d %v after the drain was cancelled", s.Object.FullName(), s.Note,
-					r.ResponseStatus.Code, r.Answered.Sub(asked))
+			// An answer that was given by then has the 60 ms that a run waits to arrive.
+			if s.State == action.StepUnknown && r.Answered.Before(asked) {
+				t.Errorf("%s is unknown (%s), and the server answered %d %v before the drain was cancelled", s.Object.FullName(), s.Note,
+					r.ResponseStatus.Code, asked.Sub(r.Answered))
 			}
 		}
 	}
@@ -260,7 +260,7 @@ func TestCancellingWhileEvictionsAreUnderWayForgetsNoAnswer(t *testing.T) {
 func TestProgramThatEndsInMidDrainWritesDownHowFarItCame(t *testing.T) {
 	o := stages.operate(t, stages.kubeconfig())
 	d := o.start(o.plan(nil, "blocked"))
-	d.await("29 blocked pods", 20*time.Second, func() bool { return d.count(action.StepBlocked) == 29 })
+	d.await("29 blocked pods", soon, func() bool { return d.count(action.StepBlocked) == 29 })
 	if !o.runner.Close(time.Second) {
 		t.Error("the run has not ended after a second")
 	}
@@ -287,11 +287,11 @@ func TestStatefulSetGoesOnePodAfterTheOther(t *testing.T) {
 	defer watch.Stop()
 	ready := map[string]bool{"quorum-0": true, "quorum-1": true, "quorum-2": true}
 	var order []string
-	limit := time.After(60 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for d.run().State == action.Running {
 		select {
 		case <-limit:
-			t.Fatalf("no end after a minute:\n%s", d.account())
+			t.Fatalf("no end after two minutes:\n%s", d.account())
 		case <-time.After(20 * time.Millisecond):
 		case e := <-watch.ResultChan():
 			p, ok := e.Object.(*corev1.Pod)
@@ -330,7 +330,7 @@ func TestStatefulSetGoesOnePodAfterTheOther(t *testing.T) {
 func TestSeveralNodesAreCordonedFirstAndDrainedOneByOne(t *testing.T) {
 	o := stages.operate(t, stages.kubeconfig())
 	d := o.start(o.plan(nil, "pair-1", "pair-2"))
-	run, took := d.finishes(60 * time.Second)
+	run, took := d.finishes(2 * time.Minute)
 	t.Logf("%v after %v: %s", run.State, took.Round(100*time.Millisecond), run.Note)
 	if run.State != action.Done {
 		t.Errorf("%s: %s\n%s", run.State, run.Note, d.account())
@@ -377,20 +377,22 @@ func TestSeveralNodesAreCordonedFirstAndDrainedOneByOne(t *testing.T) {
 func TestDrainOfANodeThatIsDeletedMeanwhileEnds(t *testing.T) {
 	o := stages.operate(t, stages.kubeconfig())
 	d := o.start(o.plan(nil, "removed"))
-	d.await("two pods gone", 30*time.Second, func() bool { return d.count(action.StepGone) >= 2 })
+	d.await("two pods gone", soon, func() bool { return d.count(action.StepGone) >= 2 })
 	stages.kubectl(t, "delete", "node", "removed")
 	deleted := time.Now()
-	d.await("a word on the node", 15*time.Second, func() bool { return strings.Contains(d.step("removed").Note, "the node does not exist any more") })
-	asked := len(o.evictions())
-	t.Logf("said %v after it was deleted", time.Since(deleted).Round(100*time.Millisecond))
+	d.await("a word on the node", soon, func() bool { return strings.Contains(d.step("removed").Note, "the node does not exist any more") })
+	said := time.Now()
+	t.Logf("said %v after it was deleted", said.Sub(deleted).Round(100*time.Millisecond))
 	run, took := d.finishes(2 * time.Minute) // pods on their way are waited for: the garbage collector of pods removes them
 	t.Logf("%v after %v: %s", run.State, took.Round(100*time.Millisecond), run.Note)
 	if done := d.count(action.StepGone) == len(o.planned.Nodes[0].Pods)-d.count(action.StepStays); done != (run.State == action.Done) ||
 		!strings.Contains(run.Note, "removed: the node does not exist any more") {
 		t.Errorf("%s: %s\n%s", run.State, run.Note, d.account())
 	}
-	if now := len(o.evictions()); now != asked {
-		t.Errorf("%d pods were asked after the node was known to be gone", now-asked)
+	for name, requests := range o.evictions() {
+		if last := requests[len(requests)-1]; last.Received.After(said) {
+			t.Errorf("%s was asked %v after the node was known to be gone", name, last.Received.Sub(said))
+		}
 	}
 	d.goneIsGone("removed")
 }
@@ -399,7 +401,7 @@ func TestDrainOfANodeThatIsDeletedMeanwhileEnds(t *testing.T) {
 func TestDrainOfANodeThatIsUncordonedMeanwhileEvictsNothingMoreThanPlanned(t *testing.T) {
 	o := stages.operate(t, stages.kubeconfig())
 	d := o.start(o.plan(nil, "reopened"))
-	d.await("two pods gone", 30*time.Second, func() bool { return d.count(action.StepGone) >= 2 })
+	d.await("two pods gone", soon, func() bool { return d.count(action.StepGone) >= 2 })
 	stages.kubectl(t, "uncordon", "reopened")
 	run, took := d.finishes(2 * time.Minute)
 	t.Logf("%v after %v: %s", run.State, took.Round(100*time.Millisecond), run.Note)
@@ -419,7 +421,7 @@ func TestSilentNodeEndsWithAWordOnWhatNobodyConfirms(t *testing.T) {
 	if n := o.planned.Nodes[0]; n.Ready || !n.Silent || o.planned.Settings.Hanging {
 		t.Errorf("the plan has silent ready %t, silent %t, and waits for what nobody confirms %t", n.Ready, n.Silent, o.planned.Settings.Hanging)
 	}
-	run, took := d.finishes(90 * time.Second)
+	run, took := d.finishes(2 * time.Minute)
 	t.Logf("%v after %v: %s\n%s", run.State, took.Round(100*time.Millisecond), run.Note, d.account())
 	if run.State != action.Partial || d.count(action.StepAccepted) != 3 || d.count(action.StepGone) != 0 {
 		t.Errorf("%s: %s\n%s", run.State, run.Note, d.account())
@@ -439,10 +441,10 @@ func TestPodsThatCameAfterThePlanGoTooUnlessSomethingIsLost(t *testing.T) {
 	p := o.plan(nil, "late")
 	replaced := o.replace("solo-0")
 	d := o.start(p)
-	d.await("the first pod on its way", 20*time.Second, func() bool { return d.count(action.StepTerminating, action.StepGone) > 0 })
+	d.await("the first pod on its way", soon, func() bool { return d.count(action.StepTerminating, action.StepGone) > 0 })
 	o.bind("newcomer", true)
 	o.bind("stray", false)
-	run, took := d.finishes(time.Minute)
+	run, took := d.finishes(soon)
 	t.Logf("%v after %v: %s\n%s", run.State, took.Round(100*time.Millisecond), run.Note, d.account())
 	if s := d.step("late/newcomer"); s.State != action.StepGone {
 		t.Errorf("newcomer: %s %s", s.State, s.Note)
@@ -476,7 +478,7 @@ func (o *operator) replace(name string) string {
 		o.t.Fatal(err)
 	}
 	var after *corev1.Pod
-	await(o.t, "another "+name, 20*time.Second, func() bool {
+	await(o.t, "another "+name, soon, func() bool {
 		after, err = pods.Get(o.t.Context(), name, metav1.GetOptions{})
 		return err == nil && after.UID != before.UID && after.Status.Phase == corev1.PodRunning && after.Spec.NodeName == "late"
 	})

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/kubernetes"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"ktriage/internal/audit"
@@ -91,7 +93,7 @@ func (c *cluster) operate(t *testing.T, kubeconfig string) *operator {
 			t.Error(err)
 		}
 	})
-	await(t, "the first reading of nodes and pods", 20*time.Second, func() bool { return o.kube.Moment().Complete })
+	await(t, "the first reading of nodes and pods", soon, func() bool { return o.kube.Moment().Complete })
 	return o
 }
 
@@ -103,6 +105,10 @@ func (r renewable) Find(uid string) (*kube.Cert, bool) { return r.certs.Find(uid
 func (r renewable) Look(ctx context.Context, c *kube.Cert, p kube.CertPlace) (*kube.X509, error) {
 	return r.certs.Look(ctx, c, p)
 }
+
+// soon is how long something may take that takes a moment on a machine with nothing else to do. Nothing is measured with it: what
+// must be quick has a limit of its own.
+const soon = time.Minute
 
 // await waits until a condition holds.
 func await(t *testing.T, what string, limit time.Duration, holds func() bool) {
@@ -119,6 +125,15 @@ func within(limit time.Duration, holds func() bool) bool {
 		}
 	}
 	return true
+}
+
+// budgetCounts waits until the controller of budgets has counted so many healthy pods of one.
+func budgetCounts(t *testing.T, client kubernetes.Interface, namespace, name string, healthy int32) {
+	t.Helper()
+	await(t, fmt.Sprintf("%d healthy pods of budget %s", healthy, name), soon, func() bool {
+		b, err := client.PolicyV1().PodDisruptionBudgets(namespace).Get(t.Context(), name, metav1.GetOptions{})
+		return err == nil && b.Status.ObservedGeneration == b.Generation && b.Status.CurrentHealthy == healthy
+	})
 }
 
 // target names nodes as they are now.
@@ -159,7 +174,13 @@ func (o *operator) start(p *action.Plan) *drained {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return &drained{o, id, began}
+	d := &drained{o, id, began}
+	o.t.Cleanup(func() {
+		if run := d.run(); o.t.Failed() && run != nil {
+			o.t.Logf("at the end of the test %s of %s was %s: %s\n%s", p.Action, p.Target.Name(), run.State, run.Note, d.account())
+		}
+	})
+	return d
 }
 
 // drained is a drain under way.
@@ -186,17 +207,18 @@ func (d *drained) finishes(limit time.Duration) (*action.Run, time.Duration) {
 	return d.run(), d.run().Ended.Sub(d.began)
 }
 
-// cancelled cancels the drain, and checks that it ends as soon as it must.
+// cancelled cancels the drain, and checks that it does not wait for the server. It has 100 ms for that, which the tests of evict,
+// remove and scale hold it to in virtual time; here the machine may be late by itself.
 func (d *drained) cancelled() *action.Run {
 	d.t.Helper()
-	const limit = 100 * time.Millisecond
+	const limit = time.Second
 	asked := time.Now()
 	d.runner.Cancel(d.id)
-	await(d.t, "the end of a cancelled drain", 10*time.Second, func() bool { return d.run().State != action.Running })
+	await(d.t, "the end of a cancelled drain", soon, func() bool { return d.run().State != action.Running })
 	took := d.run().Ended.Sub(asked)
-	d.t.Logf("cancelled: ended after %v (limit %v)", took.Round(time.Microsecond), limit)
+	d.t.Logf("cancelled: ended after %v (aim 100 ms)", took.Round(time.Microsecond))
 	if took > limit {
-		d.t.Errorf("cancelled: ended only after %v", took)
+		d.t.Errorf("cancelled: ended only after %v, want %v at most", took, limit)
 	}
 	return d.run()
 }
@@ -286,6 +308,23 @@ func (o *operator) evictions() map[string][]request {
 		}
 	}
 	return out
+}
+
+// busiest is the most requests that were received within a span.
+func busiest(requests []request, span time.Duration) int {
+	var times []time.Time
+	for _, r := range requests {
+		times = append(times, r.Received)
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	most, first := 0, 0
+	for last := range times {
+		for times[last].Sub(times[first]) >= span {
+			first++
+		}
+		most = max(most, last-first+1)
+	}
+	return most
 }
 
 // accepted gives the pods of which the server has accepted an eviction.

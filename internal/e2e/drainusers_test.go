@@ -25,7 +25,7 @@ func TestUserWithExactlyTheRightsOfADrainDrains(t *testing.T) {
 			t.Errorf("the plan does not know all of %s: owner known %t, %d budgets, fits on %d", pod.Name, pod.Owner.Known, len(pod.Budgets), pod.Fits)
 		}
 	}
-	run, took := o.start(p).finishes(60 * time.Second)
+	run, took := o.start(p).finishes(soon)
 	t.Logf("%v after %v: %s", run.State, took.Round(100*time.Millisecond), run.Note)
 	if run.State != action.Done || run.User != "drainer" {
 		t.Errorf("%s by %s: %s", run.State, run.User, run.Note)
@@ -74,7 +74,7 @@ func TestUserWhoMayNotReadBudgetsIsToldSo(t *testing.T) {
 		}
 	}
 	d := o.start(p)
-	d.await("what the server says of the budget", 20*time.Second, func() bool {
+	d.await("what the server says of the budget", soon, func() bool {
 		return d.count(action.StepBlocked) == 29
 	})
 	if s := d.step("blocked/ledger"); !strings.Contains(s.Note, "ledger-pdb") {

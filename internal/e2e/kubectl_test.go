@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // row is an object as a table shows it, by column.
@@ -79,11 +80,10 @@ func ours(t *testing.T, pane string, key ...string) map[string]map[string]any {
 // that it stood between: an incident does not hold still. An object that is never equal is a difference.
 func compare(t *testing.T, kubectl func() map[string]row, ours func() map[string]map[string]any, same func(row, map[string]any) string) {
 	t.Helper()
-	const rounds = 6
 	before := kubectl()
 	differ := map[string]string{}
 	settled := map[string]bool{}
-	for range rounds {
+	for end := time.Now().Add(soon); time.Now().Before(end); {
 		got, after := ours(), kubectl()
 		for name := range after {
 			if settled[name] {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -30,7 +29,7 @@ func TestForceDeleteOfAHealthyPodIsRefusedUntilItIsOverridden(t *testing.T) {
 	p = g.force(action.Options{remove.OptionAnyway: action.On, remove.OptionAssert: action.On}, pod)
 	g.allowed(p, action.Write)
 	g.pinned(true, 0)
-	run, took := g.start(p).finishes(20 * time.Second)
+	run, took := g.start(p).finishes(soon)
 	t.Logf("%v: %s in %v", run.State, run.Note, took)
 	if run.State != action.Done || g.get(pod) != nil {
 		t.Errorf("%v: %s", run.State, run.Note)
@@ -67,7 +66,7 @@ func TestForceDeletePastGraceOnAReadyNodeWarnsThatTheKubeletIsAlive(t *testing.T
 	p = g.force(action.Options{remove.OptionAnyway: action.On, remove.OptionAssert: action.On}, pod)
 	g.allowed(p, action.Write)
 	t.Log(sheetAsText(p))
-	run, _ := g.start(p).finishes(20 * time.Second)
+	run, _ := g.start(p).finishes(soon)
 	if run.State != action.Done || g.get(pod) != nil {
 		t.Errorf("%v: %s", run.State, run.Note)
 	}
@@ -100,9 +99,9 @@ func TestForceDeleteOnlyFinalizersIsNothingToForce(t *testing.T) {
 	t.Parallel()
 	g := stake(t)
 	pod := g.pod("held", g.node(onAlive), finalizer("example.com/hold", "example.com/more"))
-	await(t, "held runs", 20*time.Second, func() bool { return g.get(pod).Status.Phase == corev1.PodRunning })
+	await(t, "held runs", soon, func() bool { return g.get(pod).Status.Phase == corev1.PodRunning })
 	g.ask(pod)
-	await(t, "only its finalizers keep it", 20*time.Second, func() bool { return *g.get(pod).DeletionGracePeriodSeconds == 0 })
+	await(t, "only its finalizers keep it", soon, func() bool { return *g.get(pod).DeletionGracePeriodSeconds == 0 })
 	p := g.force(action.Options{remove.OptionAnyway: action.On, remove.OptionAssert: action.On}, pod)
 	g.refused(p, "there is nothing to force")
 	g.offers(p, action.RemoveFinalizers)
@@ -110,13 +109,13 @@ func TestForceDeleteOnlyFinalizersIsNothingToForce(t *testing.T) {
 	strip := g.planOf(action.RemoveFinalizers, g.to(pod), action.Options{remove.OptionRemove + "example.com/more": action.Off})
 	g.allowed(strip, action.Write)
 	g.shows(strip, "a controller of example.com", "skipped", "stays")
-	run, _ := g.start(strip).finishes(20 * time.Second)
+	run, _ := g.start(strip).finishes(soon)
 	if left := g.get(pod).Finalizers; run.State != action.Done || len(left) != 1 || left[0] != "example.com/more" {
 		t.Errorf("%v: %s; left %q", run.State, run.Note, left)
 	}
 	strip = g.planOf(action.RemoveFinalizers, g.to(pod), nil)
 	t.Log(sheetAsText(strip))
-	run, _ = g.start(strip).finishes(20 * time.Second)
+	run, _ = g.start(strip).finishes(soon)
 	if run.State != action.Done || g.get(pod) != nil {
 		t.Errorf("%v: %s", run.State, run.Note)
 	}
@@ -136,7 +135,7 @@ func TestReplacedPodIsLeftAloneByAllThree(t *testing.T) {
 		p := g.planOf(id, g.to(pod), options)
 		g.vanish(pod)
 		other := g.pod("twin", node)
-		if run, _ := g.start(p).finishes(20 * time.Second); run.State != action.Failed || run.Note != "twin: this is a different pod now; nothing was done" {
+		if run, _ := g.start(p).finishes(soon); run.State != action.Failed || run.Note != "twin: this is a different pod now; nothing was done" {
 			t.Errorf("%s: %v: %s", id, run.State, run.Note)
 		}
 		if now := g.get(other); now == nil || now.DeletionTimestamp != nil {
@@ -154,7 +153,7 @@ func TestReplacedPodIsLeftAloneByAllThree(t *testing.T) {
 	g.vanish(held)
 	other := g.pod("twin", node, finalizer("example.com/hold"), graceOf(0))
 	g.ask(other)
-	if run, _ := g.start(p).finishes(20 * time.Second); run.State != action.Failed || run.Note != "twin: this is a different pod now; nothing was done" {
+	if run, _ := g.start(p).finishes(soon); run.State != action.Failed || run.Note != "twin: this is a different pod now; nothing was done" {
 		t.Errorf("%v: %s", run.State, run.Note)
 	}
 	if now := g.get(other); now == nil || len(now.Finalizers) != 1 {
@@ -172,7 +171,7 @@ func TestFinalizersThatChangeMeanwhileAreNotTouched(t *testing.T) {
 	p := g.planOf(action.RemoveFinalizers, g.to(pod), nil)
 	g.allowed(p, action.Write)
 	g.finalize(pod, "example.com/hold")
-	run, _ := g.start(p).finishes(20 * time.Second)
+	run, _ := g.start(p).finishes(soon)
 	if run.State != action.Failed || run.Note != "held: changed meanwhile; nothing was done" || len(g.get(pod).Finalizers) != 1 {
 		t.Errorf("%v: %s; finalizers %q", run.State, run.Note, g.get(pod).Finalizers)
 	}
@@ -198,7 +197,7 @@ func (g *ground) set(name, node string, replicas int32, change ...func(*corev1.P
 		},
 	}, metav1.CreateOptions{})
 	g.must(err)
-	await(g.t, "the pods of "+name, 30*time.Second, func() bool { return len(g.podsOf(name)) == int(replicas) })
+	await(g.t, "the pods of "+name, soon, func() bool { return len(g.podsOf(name)) == int(replicas) })
 }
 
 // podsOf gives the pods of an app that are bound to a node and not being deleted.
@@ -225,9 +224,9 @@ func TestForceDeleteFromASilentNodeAsksWhichIsTrue(t *testing.T) {
 	for _, r := range []kube.Ref{refs[0], refs[1], web} {
 		g.ask(r)
 	}
-	await(t, "the node is given up", 40*time.Second, func() bool { return !g.ready(dead) })
+	await(t, "the node is given up", soon, func() bool { return !g.ready(dead) })
 	g.late(cart)
-	await(t, "the screen knows that the node is silent", 10*time.Second, func() bool { return g.kube.Moment().Nodes[dead].Silent })
+	await(t, "the screen knows that the node is silent", soon, func() bool { return g.kube.Moment().Nodes[dead].Silent })
 
 	p := g.force(nil, cart)
 	t.Log(sheetAsText(p))
@@ -265,13 +264,13 @@ func TestForceDeleteFromASilentNodeAsksWhichIsTrue(t *testing.T) {
 	confirmed := g.force(which("c", action.On), cart)
 	g.allowed(confirmed, action.Write)
 	d := g.start(confirmed)
-	run, took := d.finishes(20 * time.Second)
+	run, took := d.finishes(soon)
 	t.Logf("%v: %s in %v", run.State, run.Note, took)
 	if run.State != action.Done || g.get(cart) != nil {
 		t.Errorf("%v: %s\n%s", run.State, run.Note, d.account())
 	}
 	g.pinned(true, 1, cart.UID)
-	d.await("the new cart-0 is followed", 30*time.Second, func() bool {
+	d.await("the new cart-0 is followed", soon, func() bool {
 		return strings.Contains(pageText(d.run()), "cart-0 uid") && strings.Contains(pageText(d.run()), "1/1 Running")
 	})
 	t.Log(pageText(d.run()))
@@ -280,7 +279,7 @@ func TestForceDeleteFromASilentNodeAsksWhichIsTrue(t *testing.T) {
 	}
 	g.beat(dead)
 	g.post(dead)
-	d.await("the return of the node is noticed", 30*time.Second, func() bool {
+	d.await("the return of the node is noticed", soon, func() bool {
 		s := d.run().Standing
 		return s.Severity == kube.Warning && s.Text == dead+" is back: check that cart-0 does not run twice"
 	})
@@ -292,7 +291,7 @@ func TestForceDeleteFromASilentNodeAsksWhichIsTrue(t *testing.T) {
 	g.shows(p, "does not exist", "pod garbage collection removes it")
 	g.refused(g.force(which("a", action.On), web), "nothing needs to be sent")
 	g.allowed(g.force(which("c", action.On), web), action.Write)
-	d.await("that the node is gone is noticed", 30*time.Second, func() bool { return strings.HasPrefix(d.run().Standing.Text, "the Node "+dead+" is gone") })
+	d.await("that the node is gone is noticed", soon, func() bool { return strings.HasPrefix(d.run().Standing.Text, "the Node "+dead+" is gone") })
 }
 
 // pageText is what a run has to show at its end.
@@ -311,7 +310,7 @@ func TestForcedPodIsKeptByItsFinalizersUntilTheseAreRemoved(t *testing.T) {
 	g.allowed(p, action.Write)
 	g.shows(p, "a force delete does not remove the object", "held: example.com/hold (a controller of example.com) keeps it")
 	d := g.start(p)
-	run, took := d.finishes(20 * time.Second)
+	run, took := d.finishes(soon)
 	t.Logf("%v after %v: %s\n%s", run.State, took, run.Note, pageText(run))
 	if run.State != action.Partial || !strings.Contains(pageText(run), "Removing them is an action of its own") || *g.get(pod).DeletionGracePeriodSeconds != 0 {
 		t.Errorf("%v: %s\n%s", run.State, run.Note, d.account())
@@ -319,7 +318,7 @@ func TestForcedPodIsKeptByItsFinalizersUntilTheseAreRemoved(t *testing.T) {
 	g.pinned(true, 1, pod.UID)
 	strip := g.planOf(action.RemoveFinalizers, g.to(pod), nil)
 	g.allowed(strip, action.Write)
-	run, _ = g.start(strip).finishes(20 * time.Second)
+	run, _ = g.start(strip).finishes(soon)
 	if run.State != action.Done || g.get(pod) != nil {
 		t.Errorf("%v: %s", run.State, run.Note)
 	}

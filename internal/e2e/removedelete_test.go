@@ -31,7 +31,7 @@ func (g *ground) delete(refs ...kube.Ref) *action.Plan {
 func (g *ground) runs(refs ...kube.Ref) {
 	g.t.Helper()
 	for _, r := range refs {
-		await(g.t, r.Name+" runs", 30*time.Second, func() bool { p := g.get(r); return p != nil && p.Status.Phase == corev1.PodRunning })
+		await(g.t, r.Name+" runs", soon, func() bool { p := g.get(r); return p != nil && p.Status.Phase == corev1.PodRunning })
 	}
 }
 
@@ -45,7 +45,7 @@ func TestDeleteOfAPodOfASetSaysAndFollowsWhatReplacesIt(t *testing.T) {
 	})
 	db := g.podsOf("db")[0]
 	g.runs(db)
-	await(t, "db-0 is counted as ready", 10*time.Second, func() bool {
+	await(t, "db-0 is counted as ready", soon, func() bool {
 		s, err := g.client().AppsV1().StatefulSets(g.namespace).Get(g.ctx, "db", metav1.GetOptions{})
 		return err == nil && s.Status.ReadyReplicas == 1
 	})
@@ -55,13 +55,13 @@ func TestDeleteOfAPodOfASetSaysAndFollowsWhatReplacesIt(t *testing.T) {
 	g.shows(p, "same name, same claims, once it is gone", "StatefulSet db 1/1, ordinal 0", "only replica", "data-db-0 1Gi RWO", "claims stay")
 	g.pinned(false, 0)
 	d := g.start(p)
-	run, took := d.finishes(20 * time.Second)
+	run, took := d.finishes(soon)
 	t.Logf("%v: %s in %v", run.State, run.Note, took)
 	if run.State != action.Done || g.get(db) != nil {
 		t.Errorf("%v: %s\n%s", run.State, run.Note, d.account())
 	}
 	g.pinned(false, 1, db.UID)
-	d.await("the new db-0 is followed", 20*time.Second, func() bool { return strings.Contains(pageText(d.run()), "1/1 Running") })
+	d.await("the new db-0 is followed", soon, func() bool { return strings.Contains(pageText(d.run()), "1/1 Running") })
 	t.Log(pageText(d.run()))
 }
 
@@ -111,6 +111,7 @@ func TestDeleteThatLosesSomethingIsTierThree(t *testing.T) {
 	g.must(err)
 	guarded, cache := g.podsOf("guarded")[0], g.podsOf("cache")[0]
 	g.runs(bare, guarded, cache)
+	budgetCounts(t, g.client(), g.namespace, "guarded-pdb", 1)
 	for ref, says := range map[kube.Ref]string{
 		bare: "no owner: gone for good", cache: "loses its emptyDir data: scratch",
 		guarded: "deleting does not ask budgets: " + g.namespace + "/guarded-pdb allows 0, and 1 ready pod of it goes",
@@ -185,7 +186,7 @@ func TestWhatTheDeleteSheetSaysHappens(t *testing.T) {
 		all = append(all, s)
 		g.grow(s, fmt.Sprintf("s%02d", i), where[s.where], int64(random.IntN(3)))
 	}
-	await(t, "the silent node is given up", 40*time.Second, func() bool { return !g.ready(where[onStill]) })
+	await(t, "the silent node is given up", soon, func() bool { return !g.ready(where[onStill]) })
 	before := g.pods(g.namespace)
 	var refs []kube.Ref
 	for _, s := range all {
@@ -198,7 +199,7 @@ func TestWhatTheDeleteSheetSaysHappens(t *testing.T) {
 		said[d.(map[string]any)["uid"].(string)] = d.(map[string]any)
 	}
 	d := g.start(p)
-	d.await("every pod has come to its end, or is stuck and says why", 40*time.Second, func() bool {
+	d.await("every pod has come to its end, or is stuck and says why", 2*time.Minute, func() bool {
 		steps := d.runner.Steps(d.id)
 		for _, s := range steps {
 			if !s.State.Ended() && (s.State != action.StepStuck || len(s.Why) == 0) {
@@ -217,7 +218,7 @@ func TestWhatTheDeleteSheetSaysHappens(t *testing.T) {
 		}
 		return out
 	}
-	if !within(15*time.Second, func() bool { return len(missing()) == 0 }) {
+	if !within(soon, func() bool { return len(missing()) == 0 }) {
 		t.Error(strings.Join(missing(), "\n"))
 	}
 	for _, s := range all {
@@ -312,11 +313,11 @@ func (g *ground) grow(s *specimen, name, node string, grace int64) {
 			}
 			_, err = g.client().CoreV1().Pods(g.namespace).Patch(g.ctx, name, types.MergePatchType, []byte(`{"status":{"phase":"Failed","hostIP":"127.0.0.1"}}`), metav1.PatchOptions{}, "status")
 			g.must(err)
-			await(g.t, name+" has ended", 10*time.Second, func() bool { return g.get(podRef(p)).Status.Phase == corev1.PodFailed })
+			await(g.t, name+" has ended", soon, func() bool { return g.get(podRef(p)).Status.Phase == corev1.PodFailed })
 		}
 	}
 	g.must(err)
-	await(g.t, "the pod of "+name, 20*time.Second, func() bool { return len(g.podsOf(name)) == 1 })
+	await(g.t, "the pod of "+name, soon, func() bool { return len(g.podsOf(name)) == 1 })
 	s.ref = g.podsOf(name)[0]
 	if owner := metav1.GetControllerOf(g.get(s.ref)); owner != nil {
 		s.controller = owner.UID
@@ -365,22 +366,19 @@ func TestThreeHundredPodsAreDeletedPaced(t *testing.T) {
 		uids = append(uids, r.UID)
 	}
 	g.pinned(false, marked, uids...)
-	second, busiest := map[int64]int{}, 0
-	for _, r := range g.sent() {
-		second[r.Received.Unix()]++
-		busiest = max(busiest, second[r.Received.Unix()])
-	}
+	const span = 5 * time.Second // in a single one a server that was late may receive those of two
+	most := busiest(g.sent(), span)
 	reads := 0
 	for _, r := range g.on.requests(t, g.agent) {
 		if r.Verb == "get" && r.ObjectRef.Resource == "pods" {
 			reads++
 		}
 	}
-	t.Logf("%s; %d DELETEs in %v, %d in the busiest second, %d readings of pods", run.Note, marked, took.Round(100*time.Millisecond), busiest, reads)
-	if busiest > 12 {
-		t.Errorf("%d requests in one second", busiest)
+	t.Logf("%s; %d DELETEs in %v, %d in the busiest %v, %d readings of pods", run.Note, marked, took.Round(100*time.Millisecond), most, span, reads)
+	if most > 12*5 {
+		t.Errorf("%d requests within %v", most, span)
 	}
-	d.await("200 of them are back", time.Minute, func() bool { return strings.Contains(pageText(d.run()), "300 of 300 well") })
+	d.await("200 of them are back", soon, func() bool { return strings.Contains(pageText(d.run()), "300 of 300 well") })
 	t.Log(pageText(d.run()))
 }
 

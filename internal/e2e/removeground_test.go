@@ -138,7 +138,7 @@ func (g *ground) node(kind string) string {
 	if kind == onHand {
 		g.beat(name)
 	}
-	await(g.t, name+" is Ready", 20*time.Second, func() bool { return g.ready(name) })
+	await(g.t, name+" is Ready", soon, func() bool { return g.ready(name) })
 	return name
 }
 
@@ -242,7 +242,7 @@ func (g *ground) ask(r kube.Ref) {
 // late waits until the grace period of a pod is over.
 func (g *ground) late(r kube.Ref) {
 	g.t.Helper()
-	await(g.t, r.Name+" is late", 40*time.Second, func() bool {
+	await(g.t, r.Name+" is late", soon, func() bool {
 		p := g.get(r)
 		return p != nil && p.DeletionTimestamp != nil && time.Since(p.DeletionTimestamp.Time) > 0
 	})
@@ -392,7 +392,7 @@ func (g *ground) vanish(r kube.Ref) {
 	g.finalize(r)
 	zero := int64(0)
 	g.must(notFound(g.client().CoreV1().Pods(r.Namespace).Delete(g.ctx, r.Name, metav1.DeleteOptions{GracePeriodSeconds: &zero})))
-	await(g.t, r.Name+" is gone", 10*time.Second, func() bool { return g.get(r) == nil })
+	await(g.t, r.Name+" is gone", soon, func() bool { return g.get(r) == nil })
 }
 
 // finalize sets the finalizers of a pod.

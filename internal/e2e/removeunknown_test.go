@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"ktriage/kube/action"
 	"ktriage/kube/remove"
@@ -98,7 +97,7 @@ func TestDeleteWithoutAnAnswerIsFoundOut(t *testing.T) {
 		action.ForceDelete: {remove.OptionAnyway: action.On, remove.OptionAssert: action.On},
 	} {
 		pod := g.pod("lost-"+strings.ReplaceAll(string(id), ".", "-"), hand, graceOf(3600))
-		await(t, "a plan", 20*time.Second, func() bool {
+		await(t, "a plan", soon, func() bool {
 			_, err := through.runner.Plan(g.ctx, id, through.to(pod), options)
 			return err == nil
 		})
@@ -106,18 +105,18 @@ func TestDeleteWithoutAnAnswerIsFoundOut(t *testing.T) {
 		before := len(through.sent())
 		d.on.Store(true)
 		run := through.start(p)
-		await(t, "the server has done it", 20*time.Second, func() bool { p := g.get(pod); return p == nil || p.DeletionTimestamp != nil })
+		await(t, "the server has done it", soon, func() bool { p := g.get(pod); return p == nil || p.DeletionTimestamp != nil })
 		if s := run.step(pod.FullName()); s.State != action.StepAsking {
 			t.Errorf("%s: %v before there was an answer", id, s.State)
 		}
 		d.on.Store(false)
-		run.await("what has happened is found out", 60*time.Second, func() bool {
+		run.await("what has happened is found out", soon, func() bool {
 			s := run.step(pod.FullName()).State
 			return s == action.StepTerminating || s == action.StepGone
 		})
 		if id == action.DeletePod {
 			run.cancelled()
-		} else if end, took := run.finishes(20 * time.Second); end.State != action.Done {
+		} else if end, took := run.finishes(soon); end.State != action.Done {
 			t.Errorf("%v after %v: %s", end.State, took, end.Note)
 		}
 		deletes := through.sent()[before:]

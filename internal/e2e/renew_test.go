@@ -32,8 +32,8 @@ func (o *operator) finds(root string) {
 	o.certs.Start(o.t.Context())
 	select {
 	case <-o.certs.Complete():
-	case <-time.After(30 * time.Second):
-		o.t.Fatal("after 30 s not everything has been read")
+	case <-time.After(soon):
+		o.t.Fatalf("after %v not everything has been read: %s", soon, notRead(o.certs))
 	}
 }
 
@@ -41,7 +41,7 @@ func (o *operator) finds(root string) {
 func (o *operator) renewal(meant func(*kube.Cert) bool) *action.Plan {
 	o.t.Helper()
 	var row *kube.Cert
-	await(o.t, "the certificate", 10*time.Second, func() bool {
+	await(o.t, "the certificate", soon, func() bool {
 		all := o.certs.All()
 		i := slices.IndexFunc(all, meant)
 		if i >= 0 {
@@ -106,11 +106,11 @@ func TestRenewalByHandTurnsDoneWhenTheServerShowsTheNewCertificate(t *testing.T)
 		t.Fatalf("tier %d, refused with %q", p.Tier, p.Refusals)
 	}
 	d := o.start(p)
-	d.await("a look that sees the old serial", 20*time.Second, func() bool {
+	d.await("a look that sees the old serial", soon, func() bool {
 		return strings.HasPrefix(d.step(node).Note, "still the old serial")
 	})
 	serves.Store(pair(t, "n@2", now, now.Add(365*certDay)))
-	run, took := d.finishes(30 * time.Second)
+	run, took := d.finishes(soon)
 	t.Logf("%s after %v: %s", run.State, took.Round(time.Millisecond), run.Note)
 	if run.State != action.Done || !strings.HasPrefix(run.Note, "served with the new serial ") || !strings.HasSuffix(run.Note, "364d left") {
 		t.Errorf("ended as %v: %q\n%s", run.State, run.Note, d.account())
@@ -160,7 +160,7 @@ func TestFileThatIsRenewedAndNotReadAnewIsToldApart(t *testing.T) {
 	}
 	d := o.start(p)
 	renewFile(t, pki)
-	d.await("a renewed file, and a server that has not followed", 30*time.Second, func() bool {
+	d.await("a renewed file, and a server that has not followed", soon, func() bool {
 		file, late := false, false
 		for _, s := range d.runner.Steps(d.id) {
 			file = file || s.State == action.StepDone && strings.HasPrefix(s.Note, "file renewed, serial ")
@@ -233,9 +233,8 @@ func TestRenewalsThatAreCertManagersOnTheServer(t *testing.T) {
 	t.Parallel()
 	const crd = "certificates.cert-manager.io"
 	if stages.missing(t, "crd", crd) || stages.kubectl(t, "get", "crd", crd, "-o", "jsonpath={.metadata.deletionTimestamp}") != "" {
-		stages.kubectl(t, "wait", "--for=delete", "--timeout=30s", "crd/"+crd) // another test may have had one
-		stages.apply(t, certificateCRD)
-		stages.kubectl(t, "wait", "--for=condition=Established", "--timeout=20s", "crd/"+crd)
+		stages.kubectl(t, "wait", "--for=delete", "--timeout=60s", "crd/"+crd) // another test may have had one
+		stages.hasCertificates(t)
 	}
 	t.Run("issued", issuedAnew)
 	t.Run("failed", failedIssuance)
@@ -296,7 +295,7 @@ func issuedAnew(t *testing.T) {
 		t.Fatalf("tier %d, refused with %q, sent %q", p.Tier, p.Refusals, m.updates())
 	}
 	d := m.operator.start(p)
-	d.await("the trigger", 20*time.Second, func() bool { return strings.HasPrefix(d.run().Note, "issuing: ManuallyTriggered") })
+	d.await("the trigger", soon, func() bool { return strings.HasPrefix(d.run().Note, "issuing: ManuallyTriggered") })
 	if got := m.issuing(); got != "True ManuallyTriggered Certificate re-issuance manually triggered 1" {
 		t.Errorf("Issuing: %q", got)
 	}
@@ -305,7 +304,7 @@ func issuedAnew(t *testing.T) {
 	}
 	m.status(fmt.Sprintf(`"revision":3,"notAfter":%q,"conditions":[{"type":"Ready","status":"True","reason":"Ready","message":"ok"}]`,
 		time.Now().Add(90*certDay).UTC().Format(time.RFC3339)))
-	run, took := d.finishes(20 * time.Second)
+	run, took := d.finishes(soon)
 	t.Logf("%s after %v: %s", run.State, took.Round(time.Millisecond), run.Note)
 	if run.State != action.Done || !strings.HasPrefix(run.Note, "issued, revision 3, valid until ") {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
@@ -319,10 +318,10 @@ func failedIssuance(t *testing.T) {
 	t.Parallel()
 	m := newManagedStage(t)
 	d := m.operator.start(m.plan())
-	d.await("the trigger", 20*time.Second, func() bool { return strings.HasPrefix(d.run().Note, "issuing: ManuallyTriggered") })
+	d.await("the trigger", soon, func() bool { return strings.HasPrefix(d.run().Note, "issuing: ManuallyTriggered") })
 	m.status(fmt.Sprintf(`"failedIssuanceAttempts":1,"lastFailureTime":%q,"conditions":[{"type":"Ready","status":"True","reason":"Ready","message":"ok"},`+
 		`{"type":"Issuing","status":"False","reason":"Failed","message":"order is invalid"}]`, time.Now().UTC().Format(time.RFC3339)))
-	if run, _ := d.finishes(20 * time.Second); run.State != action.Failed || run.Note != "not issued: Failed: order is invalid" {
+	if run, _ := d.finishes(soon); run.State != action.Failed || run.Note != "not issued: Failed: order is invalid" {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
 	}
 }
@@ -351,7 +350,7 @@ func notAsPlanned(t *testing.T) {
 			p := m.plan()
 			c.happens(m)
 			d := m.operator.start(p)
-			if run, _ := d.finishes(20 * time.Second); run.State != action.Failed || run.Note != c.says {
+			if run, _ := d.finishes(soon); run.State != action.Failed || run.Note != c.says {
 				t.Errorf("ended as %v: %q", run.State, run.Note)
 			}
 			if what != "deleted" && m.issuing() != "" {

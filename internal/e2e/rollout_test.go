@@ -36,7 +36,7 @@ func newRollStage(t *testing.T) *rollStage {
 	a := r.node("a")
 	r.node("b")
 	r.web, r.cart, r.agent = r.deployment("web", 3), r.statefulSet("cart", 2), r.daemonSet("agent")
-	r.until("7 pods on "+a+" and another", 40*time.Second, func() bool { return r.running("", "") == 7 })
+	r.until("7 pods on "+a+" and another", soon, func() bool { return r.running("", "") == 7 })
 	r.before = r.pods()
 	return r
 }
@@ -76,14 +76,11 @@ func (r *rollStage) templates() []corev1.PodTemplateSpec {
 // checkPatches wants one patch for each object, with its UID, and with a version where that is wanted.
 func (o *operator) checkPatches(version bool, refs ...kube.Ref) {
 	o.t.Helper()
-	changes := o.changes()
+	changes := o.taken()
 	if len(changes) != len(refs) {
-		o.t.Errorf("%d requests that change something, want %d", len(changes), len(refs))
+		o.t.Errorf("%d requests that change something, want %d: %+v", len(changes), len(refs), changes)
 	}
-	for i, r := range changes {
-		if i >= len(refs) || r.ResponseStatus.Code == 409 {
-			continue
-		}
+	for i, r := range changes[:min(len(changes), len(refs))] {
 		uid, at := r.meta(o.t)
 		if r.Verb != "patch" || r.ObjectRef.Name != refs[i].Name || uid != refs[i].UID || version != (at != "") {
 			o.t.Errorf("%s %s with uid %q and version %q, want uid %s of %s", r.Verb, r.RequestURI, uid, at, refs[i].UID, refs[i].Name)
@@ -91,16 +88,11 @@ func (o *operator) checkPatches(version bool, refs ...kube.Ref) {
 	}
 }
 
-// taken counts the requests that changed something. One that the server has refused because the object's status moved on
+// taken gives the requests that changed something. One that the server has refused because the object's status moved on
 // under it changed nothing, and is sent again once the template has been compared.
-func (o *operator) taken() int {
-	n := 0
-	for _, r := range o.changes() {
-		if r.ResponseStatus.Code != http.StatusConflict {
-			n++
-		}
-	}
-	return n
+func (o *operator) taken() []request {
+	o.t.Helper()
+	return slices.DeleteFunc(o.changes(), func(r request) bool { return r.ResponseStatus.Code == http.StatusConflict })
 }
 
 func TestRolloutRestartReplacesAllPodsOneWorkloadAfterTheOther(t *testing.T) {
@@ -143,7 +135,7 @@ func TestRolloutRestartReplacesAllPodsOneWorkloadAfterTheOther(t *testing.T) {
 	o.checkPatches(true, r.refs()...)
 	// kubectl says the same.
 	for _, what := range []string{"deployment/web", "statefulset/cart", "daemonset/agent"} {
-		if out := stages.kubectl(t, "-n", r.name, "rollout", "status", what, "--timeout=1s"); !strings.Contains(out,
+		if out := stages.kubectl(t, "-n", r.name, "rollout", "status", what, "--watch=false"); !strings.Contains(out,
 			"successfully rolled out") &&
 			!strings.Contains(out, "roll out complete") {
 			t.Errorf("kubectl says of %s: %s", what, out)
@@ -159,7 +151,7 @@ func (r *rollStage) newer() {
 	for kind, name := range map[kube.Kinds]string{kube.Deployments: "web", kube.StatefulSets: "cart", kube.DaemonSets: "agent"} {
 		r.patch(kind, name, change)
 	}
-	r.until("7 new pods", time.Minute, func() bool { return r.are("registry.example/app:2") == 7 })
+	r.until("7 new pods", soon, func() bool { return r.are("registry.example/app:2") == 7 })
 }
 
 // are counts the pods that are Ready with an image; -1 while there are others.
@@ -196,7 +188,7 @@ func TestRolloutRollBackBringsBackTheTemplateAndCanBeTakenBack(t *testing.T) {
 			t.Error("the sheet shows a value of the environment, or does not name it")
 		}
 		d := o.start(p)
-		run, took := d.finishes(time.Minute)
+		run, took := d.finishes(soon)
 		t.Logf("%s: %s after %v", run.State, run.Note, took.Round(100*time.Millisecond))
 		if run.State != action.Done || run.Undo == nil || run.Undo.Options[rollout.OptionRevision] == "" {
 			t.Fatalf("ended as %v: %q, undo %+v\n%s", run.State, run.Note, run.Undo, d.account())
@@ -205,7 +197,7 @@ func TestRolloutRollBackBringsBackTheTemplateAndCanBeTakenBack(t *testing.T) {
 			t.Errorf("%s does not have the template that it had", ref.Name)
 		}
 		back := o.start(o.planOf(run.Undo.Action, run.Undo.Target, run.Undo.Options))
-		if run, _ := back.finishes(time.Minute); run.State != action.Done {
+		if run, _ := back.finishes(soon); run.State != action.Done {
 			t.Errorf("back: ended as %v: %q", run.State, run.Note)
 		}
 		if !equality.Semantic.DeepEqual(r.templates()[i], second[i]) {
@@ -214,7 +206,7 @@ func TestRolloutRollBackBringsBackTheTemplateAndCanBeTakenBack(t *testing.T) {
 	}
 	refs := r.refs()
 	o.checkPatches(true, refs[0], refs[0], refs[1], refs[1], refs[2], refs[2])
-	r.until("7 new pods again", time.Minute, func() bool { return r.are("registry.example/app:2") == 7 })
+	r.until("7 new pods again", soon, func() bool { return r.are("registry.example/app:2") == 7 })
 }
 
 func TestRolloutIsRefusedOrStoppedWhenItIsNotAsItWasShown(t *testing.T) {
@@ -235,8 +227,8 @@ func TestRolloutIsRefusedOrStoppedWhenItIsNotAsItWasShown(t *testing.T) {
 		"replaced": {"", action.Failed, "another object has the name now", 0},
 	} {
 		d := s.deployment(name, 1)
-		s.until("a pod of "+name, 30*time.Second, func() bool { return s.running(name, "") == 1 })
-		sent := o.taken()
+		s.until("a pod of "+name, soon, func() bool { return s.running(name, "") == 1 })
+		sent := len(o.taken())
 		p := o.planOf(action.Restart, o.onObjects(s.object(kube.Deployments, d)), nil)
 		if c.change != "" {
 			s.patch(kube.Deployments, name, c.change)
@@ -244,10 +236,10 @@ func TestRolloutIsRefusedOrStoppedWhenItIsNotAsItWasShown(t *testing.T) {
 			s.ok(s.client.AppsV1().Deployments(s.name).Delete(t.Context(), name, metav1.DeleteOptions{}))
 			s.deployment(name, 1)
 		}
-		run, _ := o.start(p).finishes(time.Minute)
+		run, _ := o.start(p).finishes(soon)
 		t.Logf("%s: %v: %s", name, run.State, run.Note)
-		if run.State != c.state || !strings.Contains(run.Note, c.says) || o.taken()-sent != c.sent {
-			t.Errorf("%s: ended as %v: %q after %d requests", name, run.State, run.Note, o.taken()-sent)
+		if run.State != c.state || !strings.Contains(run.Note, c.says) || len(o.taken())-sent != c.sent {
+			t.Errorf("%s: ended as %v: %q after %d requests", name, run.State, run.Note, len(o.taken())-sent)
 		}
 	}
 	paused := s.deployment("held", 1, func(d *appsv1.Deployment) { d.Spec.Paused = true })
@@ -270,7 +262,7 @@ func TestRolloutThatGetsStuckSaysWhyAndIsRolledBack(t *testing.T) {
 	s.node("a")
 	limit := int32(15)
 	d := s.deployment("web", 2, func(d *appsv1.Deployment) { d.Spec.ProgressDeadlineSeconds = &limit })
-	s.until("2 pods", 30*time.Second, func() bool { return s.running("web", "") == 2 })
+	s.until("2 pods", soon, func() bool { return s.running("web", "") == 2 })
 	first := d.Spec.Template
 	// From now on its pods cannot pull their image: the owner has changed a template that the pause keeps back.
 	s.patch(kube.Deployments, "web", `{"spec":{"paused":true,"template":{"metadata":{"annotations":{"devcluster.ktriage/status":`+
@@ -279,21 +271,21 @@ func TestRolloutThatGetsStuckSaysWhyAndIsRolledBack(t *testing.T) {
 	ref := s.object(kube.Deployments, d)
 	resume := o.planOf(action.Resume, o.onObjects(ref), nil)
 	t.Log(sheetOf(resume))
-	if run, _ := o.start(resume).finishes(10 * time.Second); run.State != action.Done || run.Undo == nil ||
+	if run, _ := o.start(resume).finishes(soon); run.State != action.Done || run.Undo == nil ||
 		run.Undo.Action != action.Pause {
 		t.Fatalf("resume ended as %v: %q", run.State, run.Note)
 	}
-	s.until("a pod that is ill", 20*time.Second, func() bool { return s.waiting() == 1 })
+	s.until("a pod that is ill", soon, func() bool { return s.waiting() == 1 })
 	p := o.planOf(action.Restart, o.onObjects(ref), nil)
 	if !strings.Contains(sheetOf(p), "ImagePullBackOff") {
 		t.Errorf("the sheet does not name the pod that is ill:\n%s", sheetOf(p))
 	}
 	r := o.start(p)
-	r.await("a step that says why", 40*time.Second, func() bool {
+	r.await("a step that says why", soon, func() bool {
 		return strings.Contains(fmt.Sprint(r.step(s.name+"/web").Why),
 			"ImagePullBackOff")
 	})
-	run, took := r.finishes(time.Minute)
+	run, took := r.finishes(soon)
 	t.Logf("%s: %s after %v\n%s", run.State, run.Note, took.Round(100*time.Millisecond), r.account())
 	if run.State != action.Partial || !strings.Contains(run.Note, "no progress within its deadline") {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
@@ -302,7 +294,7 @@ func TestRolloutThatGetsStuckSaysWhyAndIsRolledBack(t *testing.T) {
 	oldest := p.Toggles[0].Values[len(p.Toggles[0].Values)-1]
 	p = o.planOf(action.RollBack, o.onObjects(ref), action.Options{rollout.OptionRevision: oldest})
 	t.Log(sheetOf(p))
-	if run, _ := o.start(p).finishes(time.Minute); run.State != action.Done {
+	if run, _ := o.start(p).finishes(soon); run.State != action.Done {
 		t.Errorf("roll back ended as %v: %q", run.State, run.Note)
 	}
 	now, err := s.client.AppsV1().Deployments(s.name).Get(t.Context(), "web", metav1.GetOptions{})
@@ -319,10 +311,10 @@ func TestRolloutOfAStatefulSetWaitsForThePodThatItsSheetNames(t *testing.T) {
 	s := newStage(t, "roll")
 	s.node("a")
 	set := s.statefulSet("cart", 2)
-	s.until("2 pods", 30*time.Second, func() bool { return s.running("cart", "") == 2 })
+	s.until("2 pods", soon, func() bool { return s.running("cart", "") == 2 })
 	s.patch(kube.StatefulSets, "cart", `{"spec":{"template":{"metadata":{"annotations":{"devcluster.ktriage/status":`+
 		`"{\"containers\":{\"app\":{\"ready\":false,\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}}}"}}}}}`)
-	s.until("a new cart-1 that is ill", 30*time.Second, func() bool { return s.waiting() == 1 })
+	s.until("a new cart-1 that is ill", soon, func() bool { return s.waiting() == 1 })
 	o := stages.operate(t, stages.kubeconfig())
 	p := o.planOf(action.RollBack, o.onObjects(s.object(kube.StatefulSets, set)), nil)
 	t.Log(sheetOf(p))
@@ -330,14 +322,14 @@ func TestRolloutOfAStatefulSetWaitsForThePodThatItsSheetNames(t *testing.T) {
 		t.Error("the sheet does not say that it waits for cart-1")
 	}
 	d := o.start(p)
-	d.await("a step that names cart-1", 30*time.Second, func() bool {
+	d.await("a step that names cart-1", soon, func() bool {
 		step := d.step(s.name + "/cart")
 		return step.State == action.StepStuck && strings.Contains(fmt.Sprint(step.Why),
 			"cart-1: CrashLoopBackOff A StatefulSet replaces no other pod")
 	})
 	t.Log(d.account())
 	s.ok(s.client.CoreV1().Pods(s.name).Delete(t.Context(), "cart-1", metav1.DeleteOptions{}))
-	run, took := d.finishes(30 * time.Second)
+	run, took := d.finishes(soon)
 	t.Logf("%s: %s after %v", run.State, run.Note, took.Round(100*time.Millisecond))
 	if run.State != action.Done || s.running("cart", "") != 2 {
 		t.Errorf("ended as %v: %q", run.State, run.Note)
@@ -349,7 +341,7 @@ func TestRolloutPauseHoldsADeploymentAndResumeLetsItGoOn(t *testing.T) {
 	s := newStage(t, "roll")
 	s.node("a")
 	d := s.deployment("web", 2)
-	s.until("2 pods", 30*time.Second, func() bool { return s.running("web", "") == 2 })
+	s.until("2 pods", soon, func() bool { return s.running("web", "") == 2 })
 	before := slices.Sorted(maps.Keys(s.pods()))
 	o := stages.operate(t, stages.kubeconfig())
 	ref := s.object(kube.Deployments, d)
@@ -358,7 +350,7 @@ func TestRolloutPauseHoldsADeploymentAndResumeLetsItGoOn(t *testing.T) {
 	if p.Tier != action.Ask || len(p.Refusals) > 0 {
 		t.Errorf("tier %d, refused with %q", p.Tier, p.Refusals)
 	}
-	run, _ := o.start(p).finishes(10 * time.Second)
+	run, _ := o.start(p).finishes(soon)
 	if run.State != action.Done || run.Undo == nil || run.Undo.Action != action.Resume {
 		t.Fatalf("pause ended as %v: %q", run.State, run.Note)
 	}
@@ -366,7 +358,7 @@ func TestRolloutPauseHoldsADeploymentAndResumeLetsItGoOn(t *testing.T) {
 		t.Errorf("a second pause is refused with %q", p.Refusals)
 	}
 	s.patch(kube.Deployments, "web", `{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"registry.example/web:2"}]}}}}`)
-	s.until("the controller has seen the change", 20*time.Second, func() bool {
+	s.until("the controller has seen the change", soon, func() bool {
 		now, err := s.client.AppsV1().Deployments(s.name).Get(t.Context(), "web", metav1.GetOptions{})
 		s.ok(err)
 		return now.Status.ObservedGeneration == now.Generation
@@ -376,10 +368,10 @@ func TestRolloutPauseHoldsADeploymentAndResumeLetsItGoOn(t *testing.T) {
 	}
 	p = o.planOf(run.Undo.Action, run.Undo.Target, run.Undo.Options)
 	t.Log(sheetOf(p))
-	if run, _ := o.start(p).finishes(10 * time.Second); run.State != action.Done {
+	if run, _ := o.start(p).finishes(soon); run.State != action.Done {
 		t.Errorf("resume ended as %v: %q", run.State, run.Note)
 	}
-	s.until("2 new pods", 30*time.Second, func() bool {
+	s.until("2 new pods", soon, func() bool {
 		for _, p := range s.pods() {
 			if p.Spec.Containers[0].Image != "registry.example/web:2" {
 				return false
@@ -395,6 +387,10 @@ func TestRolloutSuspendedCronJobStartsNothingAndCatchesUpWhenItGoesOn(t *testing
 	t.Parallel()
 	s := newStage(t, "roll")
 	s.node("a")
+	s.until("some time to go until a minute begins", time.Minute+soon, func() bool { // and with it a run
+		now := time.Now()
+		return now.Sub(now.Truncate(time.Minute)) < 30*time.Second
+	})
 	pod := s.template("backup")
 	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
 	c, err := s.client.BatchV1().CronJobs(s.name).Create(t.Context(), &batchv1.CronJob{
@@ -408,7 +404,7 @@ func TestRolloutSuspendedCronJobStartsNothingAndCatchesUpWhenItGoesOn(t *testing
 	ref := s.object(kube.CronJobs, c)
 	p := o.planOf(action.Pause, o.onObjects(ref), nil)
 	t.Log(sheetOf(p))
-	run, _ := o.start(p).finishes(10 * time.Second)
+	run, _ := o.start(p).finishes(soon)
 	if run.State != action.Done {
 		t.Fatalf("suspend ended as %v: %q", run.State, run.Note)
 	}
@@ -431,7 +427,7 @@ func TestRolloutSuspendedCronJobStartsNothingAndCatchesUpWhenItGoesOn(t *testing
 		t.Error("the sheet does not say what becomes of the missed run")
 	}
 	resumed := time.Now()
-	if run, _ := o.start(p).finishes(10 * time.Second); run.State != action.Done {
+	if run, _ := o.start(p).finishes(soon); run.State != action.Done {
 		t.Errorf("resume ended as %v: %q", run.State, run.Note)
 	}
 	s.until("the missed run", 30*time.Second, func() bool { return jobs() == had+1 })

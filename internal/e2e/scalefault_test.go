@@ -78,17 +78,17 @@ func TestScalingIsWatchedOnWhenTheServerIsBack(t *testing.T) {
 	s := h.settled("web", 4, slow("", "3s"))
 	p, _ := h.scaleTo(o, s, 1)
 	d := o.start(p)
-	d.await("web-3 terminating", 20*time.Second, func() bool { return d.step(h.ns+"/web-3").State == action.StepTerminating })
+	d.await("web-3 terminating", soon, func() bool { return d.step(h.ns+"/web-3").State == action.StepTerminating })
 	g.shuts()
-	d.await("that the server is not heard", 20*time.Second, func() bool { return strings.Contains(d.run().Note, "cannot be watched now, trying again") })
+	d.await("that the server is not heard", soon, func() bool { return strings.Contains(d.run().Note, "cannot be watched now, trying again") })
 	t.Log(d.run().Note)
-	await(t, "one pod", 40*time.Second, func() bool { return len(h.pods("web")) == 1 }) // while nobody looks
+	await(t, "one pod", soon, func() bool { return len(h.pods("web")) == 1 }) // while nobody looks
 	if state := d.run().State; state != action.Running {
 		t.Fatalf("without the server the run is %s: %s", state, d.run().Note)
 	}
 	g.opens(t)
 	back := time.Now()
-	run, _ := d.finishes(30 * time.Second)
+	run, _ := d.finishes(soon)
 	t.Logf("%s: %s, %v after the server was back\n%s", run.State, run.Note, time.Since(back).Round(time.Millisecond), d.account())
 	if run.State != action.Done {
 		t.Errorf("%s: %s", run.State, run.Note)

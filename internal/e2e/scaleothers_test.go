@@ -39,14 +39,14 @@ func TestHPASetsBackWhatIsBeyondItsRangeAndTheRunSaysSo(t *testing.T) {
 	t.Parallel()
 	h := newHall(t)
 	o := stages.operate(t, stages.kubeconfig())
-	s := h.settled("web", 2, parallel, slow("20s", ""))
+	s := h.settled("web", 2, parallel, slow("30s", "")) // longer than the autoscaler lets go by between two looks
 	h.scaler("web", 1, 3)
 	p, _ := h.scaleTo(o, s, 3)
 	says(t, p, "HPA web (min 1, max 3, now ", "takes it back")
 	p, _ = h.scaleTo(o, s, 5)
 	says(t, p, "more than its max, it sets 3 again within 15s")
 	d := o.start(p)
-	run, took := d.finishes(time.Minute)
+	run, took := d.finishes(soon)
 	t.Logf("%s: %s after %v\n%s", run.State, run.Note, took.Round(time.Second), d.account())
 	if run.State != action.Partial || !strings.Contains(run.Note, "another has set it to 3 since") || run.Undo != nil {
 		t.Errorf("%s: %s, undo %+v", run.State, run.Note, run.Undo)
@@ -62,11 +62,11 @@ func TestNumberThatIsSetBackAfterTheRunIsToldOnItsPage(t *testing.T) {
 	h.scaler("web", 1, 2)
 	p, _ := h.scaleTo(o, s, 3)
 	d := o.start(p)
-	run, _ := d.finishes(30 * time.Second)
+	run, _ := d.finishes(soon)
 	if run.State != action.Done {
 		t.Errorf("%s: %s", run.State, run.Note)
 	}
-	await(t, "a word on the page", 40*time.Second, func() bool {
+	await(t, "a word on the page", soon, func() bool {
 		return strings.Contains(sheetText(&action.Plan{Sections: d.run().Page}), h.ns+"/web: 2, no longer 3")
 	})
 }
@@ -83,12 +83,12 @@ func TestScalingToZeroIsAnOutageAndSwitchesTheHPAOff(t *testing.T) {
 		t.Errorf("tier %d, goes %q", p.Tier, w.Goes)
 	}
 	d := o.start(p)
-	run, _ := d.finishes(time.Minute)
+	run, _ := d.finishes(soon)
 	if run.State != action.Done || len(h.pods("web")) != 0 {
 		t.Errorf("%s: %s", run.State, run.Note)
 	}
 	onePut(t, o, "web", string(s.UID), 0)
-	await(t, "ScalingActive False", 40*time.Second, func() bool {
+	await(t, "ScalingActive False", soon, func() bool {
 		a, err := h.client.AutoscalingV2().HorizontalPodAutoscalers(h.ns).Get(t.Context(), "web", metav1.GetOptions{})
 		return err == nil && slices.ContainsFunc(a.Status.Conditions, func(c autoscalingv2.HorizontalPodAutoscalerCondition) bool {
 			return c.Type == autoscalingv2.ScalingActive && c.Status == corev1.ConditionFalse && c.Reason == "ScalingDisabled"
@@ -146,7 +146,7 @@ func TestQuotaThatAllowsNoMoreIsSaidAndShownInTheRun(t *testing.T) {
 	_, err := h.client.CoreV1().ResourceQuotas(h.ns).Create(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "small"},
 		Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("2")}}}, metav1.CreateOptions{})
 	h.ok(err)
-	await(t, "a quota that counts", 20*time.Second, func() bool {
+	await(t, "a quota that counts", soon, func() bool {
 		q, err := h.client.CoreV1().ResourceQuotas(h.ns).Get(t.Context(), "small", metav1.GetOptions{})
 		return err == nil && len(q.Status.Hard) > 0
 	})
@@ -158,12 +158,13 @@ func TestQuotaThatAllowsNoMoreIsSaidAndShownInTheRun(t *testing.T) {
 	p, _ := h.scaleTo(o, s, 4)
 	says(t, p, "quota small allows 1 of 3 new pods: pods 1 used of 2")
 	d := o.start(p)
-	d.await("what the controller says of the quota", 40*time.Second, func() bool {
+	d.await("what the controller says of the quota", soon, func() bool {
 		return strings.Contains(d.step(h.ns+"/web-2").Note, "exceeded quota: small")
 	})
 	t.Logf("%s\n%s", d.run().Note, d.account())
 	d.cancelled()
-	await(t, "two pods", 20*time.Second, func() bool { return len(h.pods("web")) == 2 })
+	await(t, "two pods", soon, func() bool { return len(h.pods("web")) == 2 })
+	budgetCounts(t, h.client, h.ns, "web-pdb", 2)
 	s = h.get("web")
 	p, _ = h.scaleTo(o, s, 1)
 	says(t, p, "after it budget web-pdb (wants 1 healthy, 1 is there) allows no eviction")
@@ -180,7 +181,7 @@ func (h *hall) deploy(name string, replicas int32, change ...func(*appsv1.Deploy
 	}
 	_, err := h.client.AppsV1().Deployments(h.ns).Create(h.t.Context(), d, metav1.CreateOptions{})
 	h.ok(err)
-	await(h.t, "a deployment that is there", time.Minute, func() bool {
+	await(h.t, "a deployment that is there", soon, func() bool {
 		d, err = h.client.AppsV1().Deployments(h.ns).Get(h.t.Context(), name, metav1.GetOptions{})
 		h.ok(err)
 		return d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas == replicas && d.Status.UpdatedReplicas == replicas
@@ -213,7 +214,7 @@ func TestDeploymentIsScaledAndThePlanNamesThePodsThatGo(t *testing.T) {
 		t.Fatalf("goes %q (about %t), costs %v", w.Goes, w.About, costs)
 	}
 	r := o.start(p)
-	run, took := r.finishes(time.Minute)
+	run, took := r.finishes(soon)
 	t.Logf("%s: %s in %v\n%s", run.State, run.Note, took.Round(time.Millisecond), r.account())
 	left := h.pods("web")
 	for _, gone := range w.Goes {
@@ -226,7 +227,7 @@ func TestDeploymentIsScaledAndThePlanNamesThePodsThatGo(t *testing.T) {
 	}
 	onePut(t, o, "web", ref.UID, 3)
 	p = o.planOf(run.Undo.Action, run.Undo.Target, run.Undo.Options)
-	run, _ = o.start(p).finishes(time.Minute)
+	run, _ = o.start(p).finishes(soon)
 	if run.State != action.Done || len(h.pods("web")) != 5 {
 		t.Errorf("back: %s: %s", run.State, run.Note)
 	}
@@ -266,12 +267,14 @@ func TestReplicaSetOfItsOwnIsScaled(t *testing.T) {
 		Replicas: &three, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, Template: h.template("web"),
 	}}, metav1.CreateOptions{})
 	h.ok(err)
-	await(t, "three pods", time.Minute, func() bool { return len(h.pods("web")) == 3 })
+	await(t, "three pods", soon, func() bool { return len(h.pods("web")) == 3 })
 	var ill string
 	for ill = range h.pods("web") {
 		break
 	}
-	await(t, ill+" ready", time.Minute, func() bool { return h.isReady(ill) })
+	for name := range h.pods("web") { // of those that are not ready any may go
+		await(t, name+" ready", soon, func() bool { return h.isReady(name) })
+	}
 	h.falls(ill)
 	ref := h.ref(rs, kube.ReplicaSets)
 	p := o.planOf(action.Scale, one(o, ref), action.Options{scale.OptionReplicas + ref.UID: "2"})
@@ -279,7 +282,7 @@ func TestReplicaSetOfItsOwnIsScaled(t *testing.T) {
 		t.Fatalf("goes %q (about %t), want %s; tier %d, refused %q", w.Goes, w.About, ill, p.Tier, p.Refusals)
 	}
 	d := o.start(p)
-	run, _ := d.finishes(time.Minute)
+	run, _ := d.finishes(soon)
 	_, still := h.pods("web")[ill]
 	if run.State != action.Done || still || len(h.pods("web")) != 2 {
 		t.Errorf("%s: %s; %s is there: %t\n%s", run.State, run.Note, ill, still, d.account())
@@ -333,7 +336,7 @@ func TestSeveralSetsEachHaveTheirOwnNumber(t *testing.T) {
 	p = o.planOf(action.Scale, target, action.Options{number(a): "3", number(b): "1"})
 	t.Logf("\n%s", sheetText(p))
 	d := o.start(p)
-	run, _ := d.finishes(time.Minute)
+	run, _ := d.finishes(soon)
 	t.Logf("%s: %s\n%s", run.State, run.Note, d.account())
 	if run.State != action.Done || len(h.pods("a")) != 3 || len(h.pods("b")) != 1 || len(h.pods("c")) != 3 {
 		t.Errorf("%s: %s", run.State, run.Note)
@@ -372,25 +375,16 @@ func TestTwoHundredSetsAreScaledInOrderAndTheSheetCanBeRead(t *testing.T) {
 	if run.State != action.Done {
 		t.Errorf("%s: %s", run.State, run.Note)
 	}
-	var times []time.Time
+	var all []request
 	sent := puts(t, o)
 	for _, s := range sets {
 		oneOf(t, sent[s.Name], s.Name, string(s.UID), 1)
-		for _, r := range sent[s.Name] {
-			times = append(times, r.Received)
-		}
+		all = append(all, sent[s.Name]...)
 	}
-	slices.SortFunc(times, time.Time.Compare)
-	most := 0
-	for i := range times {
-		j := i
-		for j < len(times) && times[j].Sub(times[i]) < time.Second {
-			j++
-		}
-		most = max(most, j-i)
-	}
-	t.Logf("at most %d numbers in a second, all %d in %v", most, len(times), times[len(times)-1].Sub(times[0]).Round(time.Millisecond))
-	if most > 13 {
-		t.Errorf("%d numbers were set within a second", most)
+	const span = 5 * time.Second // in a single one a server that was late may receive those of two
+	most := busiest(all, span)
+	t.Logf("at most %d of %d numbers within %v", most, len(all), span)
+	if most > 12*5 {
+		t.Errorf("%d numbers were set within %v", most, span)
 	}
 }

@@ -24,7 +24,7 @@ func TestScalingUpMakesTheOrdinalsThatThePlanNames(t *testing.T) {
 	says(t, p, "data-mysql-3", "data-mysql-4", "new, empty", "no HPA targets it", "all 3 Ready")
 	noPut(t, o)
 	d := o.start(p)
-	run, took := d.finishes(time.Minute)
+	run, took := d.finishes(soon)
 	t.Logf("%s: %s in %v\n%s", run.State, run.Note, took.Round(time.Millisecond), d.account())
 	if run.State != action.Done || run.Undo == nil || run.Undo.Options[scale.OptionReplicas+string(s.UID)] != "3" {
 		t.Errorf("%s: %s, undo %+v", run.State, run.Note, run.Undo)
@@ -42,7 +42,7 @@ func TestScalingUpMakesTheOrdinalsThatThePlanNames(t *testing.T) {
 	}
 	says(t, back, "stays", "none is deleted", "2 pods less at once", "budgets do not limit scaling")
 	d = o.start(back)
-	run, _ = d.finishes(time.Minute)
+	run, _ = d.finishes(soon)
 	if run.State != action.Done {
 		t.Errorf("%s: %s\n%s", run.State, run.Note, d.account())
 	}
@@ -74,7 +74,7 @@ func TestScaleDownThatAMemberBlocksIsRefusedAndWithOverrideDoesNotProgressUntilI
 	}
 	says(t, p, "will not progress", "blocked by web-1: CrashLoopBackOff")
 	d := o.start(p)
-	d.await("web-4 blocked by web-1", 20*time.Second, func() bool {
+	d.await("web-4 blocked by web-1", soon, func() bool {
 		step := d.step(h.ns + "/web-4")
 		return step.State == action.StepBlocked && strings.Contains(step.Note, "waiting for web-1 to be Running and Ready before removing web-4")
 	})
@@ -86,7 +86,7 @@ func TestScaleDownThatAMemberBlocksIsRefusedAndWithOverrideDoesNotProgressUntilI
 		t.Errorf("replicas %d", got)
 	}
 	h.recovers("web-1")
-	run, took := d.finishes(time.Minute)
+	run, took := d.finishes(soon)
 	t.Logf("after web-1 is well: %s %s (%v)", run.State, run.Note, took.Round(time.Millisecond))
 	if run.State != action.Done || len(h.pods("web")) != 3 {
 		t.Errorf("%s: %s, %d pods\n%s", run.State, run.Note, len(h.pods("web")), d.account())
@@ -107,7 +107,7 @@ func TestTwoIllMembersThatAreToGoBlockEachOther(t *testing.T) {
 	}
 	p, _ = h.scaleTo(o, s, 2, scale.OptionOverride)
 	d := o.start(p)
-	d.await("web-5 gone and the others blocked", 30*time.Second, func() bool {
+	d.await("web-5 gone and the others blocked", soon, func() bool {
 		return d.step(h.ns+"/web-5").State == action.StepGone && d.step(h.ns+"/web-4").State == action.StepBlocked
 	})
 	t.Logf("%s\n%s", d.run().Note, d.account())
@@ -131,7 +131,7 @@ func TestScaleUpBehindAnIllMemberIsSaidAndNotRefused(t *testing.T) {
 		t.Fatalf("blocked %+v, refused %q, tier %d", w.Blocked, p.Refusals, p.Tier)
 	}
 	d := o.start(p)
-	d.await("web-2 blocked", 20*time.Second, func() bool {
+	d.await("web-2 blocked", soon, func() bool {
 		step := d.step(h.ns + "/web-2")
 		return step.State == action.StepBlocked && strings.Contains(step.Note, "waiting for web-0 to be Running and Ready before making web-2")
 	})
@@ -139,7 +139,7 @@ func TestScaleUpBehindAnIllMemberIsSaidAndNotRefused(t *testing.T) {
 		t.Errorf("%d pods", len(pods))
 	}
 	h.recovers("web-0")
-	if run, _ := d.finishes(time.Minute); run.State != action.Done {
+	if run, _ := d.finishes(soon); run.State != action.Done {
 		t.Errorf("%s: %s\n%s", run.State, run.Note, d.account())
 	}
 }
@@ -162,7 +162,7 @@ func TestClaimsGoWithTheirPodsWhereWhenScaledIsDelete(t *testing.T) {
 		t.Errorf("tier %d, claims %+v", p.Tier, w.Claims)
 	}
 	d := o.start(p)
-	run, took := d.finishes(time.Minute)
+	run, took := d.finishes(soon)
 	t.Logf("%s: %s in %v\n%s", run.State, run.Note, took.Round(time.Millisecond), d.account())
 	claims := h.claims()
 	if _, there := claims["data-kafka-3"]; run.State != action.Done || there || len(claims) != 2 || d.step(h.ns+"/data-kafka-3").State != action.StepGone {
@@ -185,7 +185,7 @@ func TestRetainBeforeScalingKeepsTheClaims(t *testing.T) {
 		t.Errorf("kubectl %q", p.Kubectl)
 	}
 	d := o.start(p)
-	run, took := d.finishes(time.Minute)
+	run, took := d.finishes(soon)
 	t.Logf("%s: %s in %v\n%s", run.State, run.Note, took.Round(time.Millisecond), d.account())
 	if claims := h.claims(); run.State != action.Done || len(claims) != 4 || len(h.pods("kafka")) != 2 {
 		t.Errorf("%s: %s; %d claims, %d pods", run.State, run.Note, len(claims), len(h.pods("kafka")))
@@ -214,10 +214,10 @@ func TestEmergencyRetainKeepsTheClaimsOfPodsThatAreGoing(t *testing.T) {
 	t.Parallel()
 	h := newHall(t)
 	o, other := stages.operate(t, stages.kubeconfig()), stages.operate(t, stages.kubeconfig())
-	s := h.settled("kafka", 4, h.claiming(0, 4), whenScaledDelete, slow("", "6s"))
+	s := h.settled("kafka", 4, h.claiming(0, 4), whenScaledDelete, slow("", "12s"))
 	p, _ := h.scaleTo(o, s, 2)
 	d := o.start(p)
-	d.await("kafka-3 terminating", 20*time.Second, func() bool { return d.step(h.ns+"/kafka-3").State == action.StepTerminating })
+	d.await("kafka-3 terminating", soon, func() bool { return d.step(h.ns+"/kafka-3").State == action.StepTerminating })
 	owned := 0
 	for _, c := range h.claims() {
 		owned += len(c.OwnerReferences)
@@ -228,12 +228,12 @@ func TestEmergencyRetainKeepsTheClaimsOfPodsThatAreGoing(t *testing.T) {
 		t.Fatalf("%d claims owned by pods; refused %q, tier %d", owned, rescue.Refusals, rescue.Tier)
 	}
 	e := other.start(rescue)
-	run, took := e.finishes(20 * time.Second)
+	run, took := e.finishes(soon)
 	t.Logf("%s: %s in %v\n%s", run.State, run.Note, took.Round(time.Millisecond), e.account())
 	if run.State != action.Done || e.step(h.ns+"/data-kafka-3").State != action.StepDone {
 		t.Errorf("%s: %s\n%s", run.State, run.Note, e.account())
 	}
-	scaled, _ := d.finishes(time.Minute)
+	scaled, _ := d.finishes(soon)
 	t.Logf("the scaling: %s: %s\n%s", scaled.State, scaled.Note, d.account())
 	if claims := h.claims(); len(claims) != 4 || len(h.pods("kafka")) != 2 {
 		t.Errorf("%d claims, %d pods", len(claims), len(h.pods("kafka")))
@@ -255,7 +255,7 @@ func TestConflictInMidDialogStopsAndSaysWhatChanged(t *testing.T) {
 	p, _ := h.scaleTo(o, s, 5)
 	stages.kubectl(t, "-n", h.ns, "scale", "sts", "web", "--replicas=4")
 	d := o.start(p)
-	run, _ := d.finishes(20 * time.Second)
+	run, _ := d.finishes(soon)
 	t.Logf("%s: %s", run.State, run.Note)
 	if run.State != action.Failed || !strings.Contains(run.Note, "replicas changed from 3 to 4 by someone else; nothing was done") {
 		t.Errorf("%s: %s", run.State, run.Note)
@@ -274,7 +274,7 @@ func TestSetThatIsDeletedOrReplacedInMidDialogIsLeftAlone(t *testing.T) {
 	s := h.settled("web", 2)
 	p, _ := h.scaleTo(o, s, 3)
 	stages.kubectl(t, "-n", h.ns, "delete", "sts", "web", "--wait=true")
-	run, _ := o.start(p).finishes(20 * time.Second)
+	run, _ := o.start(p).finishes(soon)
 	if run.State != action.Failed || !strings.Contains(run.Note, "does not exist any more; nothing was done") {
 		t.Errorf("deleted: %s: %s", run.State, run.Note)
 	}
@@ -282,7 +282,7 @@ func TestSetThatIsDeletedOrReplacedInMidDialogIsLeftAlone(t *testing.T) {
 		t.Errorf("plan of a deleted set: %v", err)
 	}
 	h.settled("web", 2)
-	run, _ = o.start(p).finishes(20 * time.Second)
+	run, _ = o.start(p).finishes(soon)
 	if run.State != action.Failed || !strings.Contains(run.Note, "was replaced by another of that name; nothing was done") {
 		t.Errorf("replaced: %s: %s", run.State, run.Note)
 	}

@@ -153,7 +153,7 @@ func (h *hall) settled(name string, replicas int32, change ...func(*appsv1.State
 func (h *hall) ready(name string, replicas int32) *appsv1.StatefulSet {
 	h.t.Helper()
 	var s *appsv1.StatefulSet
-	await(h.t, fmt.Sprintf("%d ready pods of %s", replicas, name), time.Minute, func() bool {
+	await(h.t, fmt.Sprintf("%d ready pods of %s", replicas, name), soon, func() bool {
 		s = h.get(name)
 		return s.Status.ObservedGeneration >= s.Generation && s.Status.ReadyReplicas == replicas && s.Status.Replicas == replicas && s.Status.AvailableReplicas == replicas
 	})
@@ -252,7 +252,7 @@ func (h *hall) falls(pod string) {
 	h.ok(err)
 	_, err = h.client.CoreV1().Pods(h.ns).Patch(h.t.Context(), pod, types.MergePatchType, body, metav1.PatchOptions{})
 	h.ok(err)
-	await(h.t, pod+" ill", 20*time.Second, func() bool { return !h.isReady(pod) })
+	await(h.t, pod+" ill", soon, func() bool { return !h.isReady(pod) })
 }
 
 // recovers has a pod become well again.

@@ -47,7 +47,7 @@ func (c *cluster) look(t *testing.T) *works {
 			strings.Compare(a.UID, b.UID))
 	}})
 	cl.Start(t.Context(), kube.Nodes|kube.Pods|kube.Workloads)
-	await(t, "the first reading of all workloads", 30*time.Second, func() bool { return w.feed.Load().State.Phase == kube.Live })
+	await(t, "the first reading of all workloads", soon, func() bool { return w.feed.Load().State.Phase == kube.Live })
 	if st := w.feed.Load().State; st.Missing != nil {
 		t.Fatalf("missing: %s: %v", st.MissingWhat(), st.Missing)
 	}
@@ -66,10 +66,6 @@ func (w *works) row(kind kube.Kinds, namespace, name string) (*kube.Workload, ku
 	}
 	return nil, m
 }
-
-// soon is how long a controller may take for what it does at once when it has nothing else to do. That of quotas stands still for
-// up to 30 s while it learns that a CRD of another test has come or gone.
-const soon = time.Minute
 
 // why waits until the reason of a workload contains that, and its severity is that: which pods share the silent node is the
 // scheduler's choice. A pod that does not start counts only when its first minute is over, which begins when its controller has
@@ -350,6 +346,7 @@ func (w *works) quota(ns string) {
 		Spec: corev1.ResourceQuotaSpec{
 			Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("1m")}}})
 	requests := corev1.ResourceList{"cpu": resource.MustParse("1")}
+	// The controller of quotas stands still for up to 30 s while it learns that a CRD of another test has come or gone.
 	await(w.t, "the quota counts", soon, func() bool {
 		q, err := w.kube.Client().CoreV1().ResourceQuotas(ns).Get(w.t.Context(), "none", metav1.GetOptions{})
 		return err == nil && len(q.Status.Hard) > 0
