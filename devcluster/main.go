@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"ktriage/devcluster/cluster"
 	"ktriage/devcluster/kubelets"
@@ -58,8 +60,8 @@ func command() *cobra.Command {
 		}
 		return cluster.Open(path, filepath.Dir(bin), say())
 	}
-	root.AddCommand(up(open), down(open), status(open), stop(open), start(open), restart(open), renew(open), kubectl(open, &dir), loadCommand(open), churn(open),
-		usageCommand(), kubeletsCommand())
+	root.AddCommand(up(open), down(open), status(open), stop(open), start(open), restart(open), pause(open), resume(open), renew(open),
+		kubectl(open, &dir), loadCommand(open), churn(open), stormCommand(open), usageCommand(), recorderCommand(), kubeletsCommand())
 	return root
 }
 
@@ -225,6 +227,35 @@ func restart(open opener) *cobra.Command {
 	}
 }
 
+func pause(open opener) *cobra.Command {
+	var span time.Duration
+	cmd := &cobra.Command{
+		Use: "pause COMPONENT...", Short: "Let components take requests and never answer, as a machine that hangs", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			c, err := open()
+			if err != nil {
+				return err
+			}
+			return c.Pause(cmd.Context(), span, names...)
+		},
+	}
+	cmd.Flags().DurationVar(&span, "for", 0, "resume after that time, and return then (0: return at once; `devcluster resume` ends it)")
+	return cmd
+}
+
+func resume(open opener) *cobra.Command {
+	return &cobra.Command{
+		Use: "resume COMPONENT...", Short: "Let paused components go on", Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, names []string) error {
+			c, err := open()
+			if err != nil {
+				return err
+			}
+			return c.Resume(names...)
+		},
+	}
+}
+
 func renew(open opener) *cobra.Command {
 	var days int
 	var keepKey bool
@@ -295,6 +326,7 @@ func cutDir(args []string) (dir string, rest []string, err error) {
 func loadCommand(open opener) *cobra.Command {
 	var o load.Options
 	var bare bool
+	var metrics usage.Faults
 	cmd := &cobra.Command{
 		Use: "load", Short: "Start a big cluster in which nothing changes, for benchmarks", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -302,7 +334,11 @@ func loadCommand(open opener) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := c.Load(cmd.Context(), o, !bare); err != nil {
+			answers := &metrics
+			if bare {
+				answers = nil
+			}
+			if err := c.Load(cmd.Context(), o, answers); err != nil {
 				return err
 			}
 			fmt.Println(export(c))
@@ -314,7 +350,16 @@ func loadCommand(open opener) *cobra.Command {
 	cmd.Flags().IntVar(&o.Secrets, "secrets", 0, "how many TLS Secrets")
 	cmd.Flags().BoolVar(&o.Kubelets, "kubelets", false, "nodes have addresses of this machine, 127.200.x.y, and kubelets that serve TLS there")
 	cmd.Flags().BoolVar(&bare, "no-metrics", false, "as on a cluster without metrics-server")
+	faults(cmd, &metrics)
 	return cmd
+}
+
+// faults are the flags that say how metrics.k8s.io is answered, of load and of the component that it starts.
+func faults(cmd *cobra.Command, f *usage.Faults) {
+	cmd.Flags().StringVar(&f.Version, "metrics-version", usage.V1Beta1, "the `VERSION` of metrics.k8s.io that is served: "+strings.Join(usage.Versions, ", "))
+	cmd.Flags().DurationVar(&f.Delay, "metrics-delay", 0, "how long every list of usage takes")
+	cmd.Flags().DurationVar(&f.Late, "metrics-late", 0, "how old samples are, as from a metrics-server that measures no more")
+	cmd.Flags().StringSliceVar(&f.Without, "metrics-without", nil, "`NODE`s without samples, such as worker-00003; their pods have none either")
 }
 
 // usageCommand is what `load` starts as a component; nobody needs to type it.
@@ -329,6 +374,7 @@ func usageCommand() *cobra.Command {
 	cmd.Flags().IntVar(&o.Pods, "pods", 0, "how many pods")
 	cmd.Flags().StringVar(&o.Cert, "tls-cert-file", "", "certificate")
 	cmd.Flags().StringVar(&o.Key, "tls-private-key-file", "", "its key")
+	faults(cmd, &o.Faults)
 	return cmd
 }
 
@@ -362,5 +408,54 @@ func churn(open opener) *cobra.Command {
 	cmd.Flags().IntVar(&o.Rate, "rate", 100, "changes a second")
 	cmd.Flags().DurationVar(&o.For, "for", 30*time.Second, "how long")
 	cmd.Flags().IntVar(&o.Seed, "seed", 0, "where to begin; with another seed, pods get other restart counts")
+	return cmd
+}
+
+func stormCommand(open opener) *cobra.Command {
+	var o load.StormOptions
+	var serve bool
+	cmd := &cobra.Command{
+		Use: "storm", Short: "Let pods of a loaded cluster crash-loop in events, for benchmarks; prints as JSON what was said", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := open()
+			if err != nil {
+				return err
+			}
+			out := json.NewEncoder(os.Stdout)
+			if serve {
+				ready := func(kubeconfig string) { fmt.Println("export KUBECONFIG=" + kubeconfig) }
+				over := func(r load.StormReport) { _ = out.Encode(r) } // whoever asked has gone
+				return c.ServeStorm(cmd.Context(), o, os.Stdin, ready, over)
+			}
+			r, err := c.Storm(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			return out.Encode(r)
+		},
+	}
+	cmd.Flags().IntVar(&o.Rate, "rate", 5000, "events a second")
+	cmd.Flags().IntVar(&o.Pods, "pods", 3000, "how many pods crash-loop; forty are of one ReplicaSet")
+	cmd.Flags().DurationVar(&o.For, "for", time.Minute, "how long")
+	cmd.Flags().IntVar(&o.Batch, "batch", 20, "events in one transaction of etcd, which share a resource version; with more than one, a watch that is broken off can miss some")
+	cmd.Flags().BoolVar(&serve, "serve", false, "answer for the events from memory, at an address of its own: a line on standard input begins the storm, its end ends the server")
+	return cmd
+}
+
+// recorderCommand is what some scenarios start as a component; nobody needs to type it.
+func recorderCommand() *cobra.Command {
+	var kubeconfig, name string
+	cmd := &cobra.Command{
+		Use: "recorder", Short: "Say in events what kubelets would say of the pods of a scenario", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+			if err != nil {
+				return fmt.Errorf("read the kubeconfig: %w", err)
+			}
+			return scenario.Talk(cmd.Context(), cfg, name)
+		},
+	}
+	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "of a user who may read the objects and write events")
+	cmd.Flags().StringVar(&name, "scenario", "", "in which it is said")
 	return cmd
 }

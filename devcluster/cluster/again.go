@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"ktriage/devcluster/load"
 	"ktriage/devcluster/pki"
 	"ktriage/devcluster/process"
+	"ktriage/devcluster/usage"
 )
 
 // Start starts a component again that was stopped, where it listened before, and waits until it is ready.
@@ -38,7 +38,7 @@ func (c *Cluster) again(ctx context.Context, name string, before func(*process.P
 		return err
 	}
 	defer lock.Close()
-	known := append(slices.Clone(components), kubeletsOf, usageOf(load.Options{}))
+	known := append(slices.Clone(components), kubeletsOf, usageOf(usage.Options{}), recorderOf(""))
 	i := slices.IndexFunc(c.Processes, func(p *process.Process) bool { return p.Name == name })
 	k := slices.IndexFunc(known, func(part component) bool { return part.name == name })
 	if i < 0 || k < 0 {

@@ -4,6 +4,7 @@
 package cluster
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -157,6 +158,38 @@ func (c *Cluster) Stop(names ...string) error {
 // Kill ends components as a crash would.
 func (c *Cluster) Kill(names ...string) error {
 	return c.single(names, (*process.Process).Kill)
+}
+
+// Pause stops components where they are: whoever asks them waits for an answer. With a span other than 0 they go on after
+// it, or when ctx ends, and Pause returns then.
+func (c *Cluster) Pause(ctx context.Context, span time.Duration, names ...string) error {
+	if span < 0 {
+		return complain("--for is %s, and must be more than nothing.", span)
+	}
+	if err := c.single(names, c.running((*process.Process).Pause)); err != nil || span == 0 {
+		return err
+	}
+	c.say("%s paused for %s", strings.Join(names, ", "), span)
+	select {
+	case <-time.After(span):
+	case <-ctx.Done():
+	}
+	return c.Resume(names...)
+}
+
+// Resume lets paused components go on.
+func (c *Cluster) Resume(names ...string) error {
+	return c.single(names, c.running((*process.Process).Resume))
+}
+
+// running does something with a component that runs, and complains of one that does not.
+func (c *Cluster) running(do func(*process.Process) error) func(*process.Process) error {
+	return func(p *process.Process) error {
+		if !p.Alive() {
+			return complain("%s does not run. `devcluster start %s` starts it.", p.Name, p.Name)
+		}
+		return do(p)
+	}
 }
 
 // single does something with each of the named components, or nothing if one of the names is wrong.

@@ -2,11 +2,12 @@ package cluster
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path/filepath"
 
-	"ktriage/devcluster/load"
 	"ktriage/devcluster/scenario"
+	"ktriage/devcluster/usage"
 )
 
 // Ports are where the components listen: etcd and kube-apiserver on the cluster's Host, the others on 127.0.0.1. Kubelet is
@@ -29,8 +30,9 @@ const (
 	scheduler   = "kube-scheduler"
 	metrics     = "metrics-server"
 	kwok        = "kwok"
-	usage       = "usage"
+	usageServer = "usage"
 	serving     = "kubelets"
+	recorder    = "recorder"
 )
 
 // kubeBinary holds everything but kwok, which cannot be linked into it: both define the flag --version. ownBinary is
@@ -45,7 +47,7 @@ func (c *Cluster) command(part component) []string {
 	switch part.name {
 	case kwok:
 		return append([]string{filepath.Join(c.Bin, kwokBinary)}, part.args(c)...)
-	case usage, serving:
+	case usageServer, serving, recorder:
 		return append([]string{filepath.Join(c.Bin, ownBinary), part.name}, part.args(c)...)
 	}
 	return append([]string{filepath.Join(c.Bin, kubeBinary), part.name}, part.args(c)...)
@@ -80,14 +82,24 @@ var kubeletsOf = component{
 }
 
 // usageOf is the component that answers metrics.k8s.io for a loaded cluster.
-func usageOf(o load.Options) component {
+func usageOf(o usage.Options) component {
 	return component{
-		name: usage, ready: func(c *Cluster) probe { return c.healthy(c.Ports.Metrics, "/livez") },
+		name: usageServer, ready: func(c *Cluster) probe { return c.healthy(c.Ports.Metrics, "/livez") },
 		args: func(c *Cluster) []string {
-			return []string{
+			return append([]string{
 				fmt.Sprintf("--port=%d", c.Ports.Metrics), fmt.Sprintf("--nodes=%d", o.Nodes), fmt.Sprintf("--pods=%d", o.Pods),
 				"--tls-cert-file=" + c.file("kubelet/kubelet.crt"), "--tls-private-key-file=" + c.file("kubelet/kubelet.key"),
-			}
+			}, o.Args()...)
+		},
+	}
+}
+
+// recorderOf is the component that says in events what kubelets would say of pods that are ill. Nobody waits for it.
+func recorderOf(name string) component {
+	return component{
+		name: recorder, ready: func(*Cluster) probe { return func(context.Context) error { return nil } },
+		args: func(c *Cluster) []string {
+			return []string{"--kubeconfig=" + c.file("super-admin.conf"), "--scenario=" + name}
 		},
 	}
 }

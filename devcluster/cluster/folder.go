@@ -19,7 +19,7 @@ const (
 // hold other things too. state.json goes last, because it is what says that the others are ours.
 var made = []string{
 	"etcd", "pki", "kubelet", "metrics-server", "logs", "audit.log", "audit-policy.yaml", "kwok.yaml",
-	"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf",
+	"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf", stormConf,
 	stateFile + ".new", stateFile,
 }
 

@@ -10,25 +10,26 @@ import (
 	"ktriage/devcluster/load"
 	"ktriage/devcluster/process"
 	"ktriage/devcluster/scenario"
+	"ktriage/devcluster/usage"
 )
 
 // perObject is what a node or a pod takes on disk, in bytes: in etcd's database and once more in its log.
 const perObject = 16 << 10
 
 // Load starts a cluster of etcd and kube-apiserver alone, in which no object changes by itself, and fills it. With metrics
-// it also answers metrics.k8s.io, and usage does change. A cluster with the empty scenario that runs already is used; the
+// (nil: none) it also answers metrics.k8s.io, and usage does change. A cluster with the empty scenario that runs already is used; the
 // components that would change something are ended.
-func (c *Cluster) Load(ctx context.Context, o load.Options, metrics bool) error {
-	if err := o.Check(); err != nil {
+func (c *Cluster) Load(ctx context.Context, o load.Options, metrics *usage.Faults) error {
+	if err := errors.Join(o.Check(), metrics.Check()); err != nil {
 		return complain("%v.", err)
 	}
 	p := plan{
 		scenario: fmt.Sprintf("a load of %d nodes and %d pods", o.Nodes, o.Pods), parts: bare, frozen: true,
 		space: space + uint64(o.Nodes+o.Pods+o.Secrets)*perObject,
 	}
-	if metrics {
-		p.scenario += " with metrics"
-		p.parts = append(slices.Clone(bare), usageOf(o))
+	if metrics != nil {
+		p.scenario += " with metrics" + metrics.String()
+		p.parts = append(slices.Clone(bare), usageOf(usage.Options{Nodes: o.Nodes, Pods: o.Pods, Faults: *metrics}))
 	}
 	if o.Secrets > 0 {
 		p.scenario += fmt.Sprintf(" and %d TLS Secrets", o.Secrets)
@@ -44,7 +45,7 @@ func (c *Cluster) Load(ctx context.Context, o load.Options, metrics bool) error 
 			return err
 		}
 		c.say("loaded in %.1f s", time.Since(began).Seconds())
-		if !metrics {
+		if metrics == nil {
 			return nil
 		}
 		cfg, err := c.config()
@@ -55,6 +56,7 @@ func (c *Cluster) Load(ctx context.Context, o load.Options, metrics bool) error 
 		if err != nil {
 			return err
 		}
+		env.MetricsVersions = metrics.Served()
 		return scenario.Metrics(ctx, cfg, env, c.say)
 	}
 	return c.bring(ctx, p)

@@ -19,6 +19,7 @@ import (
 	"ktriage/devcluster/pki"
 	"ktriage/devcluster/process"
 	"ktriage/devcluster/scenario"
+	"ktriage/devcluster/usage"
 )
 
 // Options say what Up starts.
@@ -62,6 +63,9 @@ func (c *Cluster) Up(ctx context.Context, o Options) error {
 	}
 	if o.Scenario == scenario.Certs {
 		p.standard, p.parts = true, append(slices.Clone(components), kubeletsOf)
+	}
+	if scenario.Talks(o.Scenario) {
+		p.parts = append(slices.Clone(p.parts), recorderOf(o.Scenario))
 	}
 	return c.bring(ctx, p)
 }
@@ -338,7 +342,7 @@ func (c *Cluster) env() (scenario.Env, error) {
 	}
 	return scenario.Env{
 		NodePort: c.Ports.Kubelet, MetricsPort: c.Ports.Metrics, Now: time.Now(), Host: c.host(), APIPort: c.Ports.APIServer,
-		CA: string(ca),
+		CA: string(ca), MetricsVersions: []string{usage.V1Beta1}, // metrics-server has no other
 	}, nil
 }
 

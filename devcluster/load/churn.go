@@ -74,7 +74,7 @@ func Churn(ctx context.Context, o ChurnOptions) (rate float64, err error) {
 	timed, cancel := context.WithDeadline(ctx, began.Add(o.For)) // what is on its way then is still answered
 	defer cancel()
 	due := make(chan batch)
-	group.Go(func() error { defer close(due); pace(timed, o.Rate, due); return nil })
+	group.Go(func() error { defer close(due); pace(timed, o.Rate, mostInBatch, due); return nil })
 	for range batches {
 		group.Go(func() error { return c.write(ctx, due) })
 	}
@@ -155,8 +155,8 @@ func (c *churn) stored(ctx context.Context, key string) (*corev1.Pod, error) {
 // batch is a run of changes, by their numbers.
 type batch struct{ first, n int }
 
-// pace says evenly which changes are due, until ctx ends.
-func pace(ctx context.Context, rate int, due chan<- batch) {
+// pace says evenly which changes are due, at most so many at once, until ctx ends.
+func pace(ctx context.Context, rate, most int, due chan<- batch) {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	began, said := time.Now(), 0
@@ -166,7 +166,7 @@ func pace(ctx context.Context, rate int, due chan<- batch) {
 			began, passed = began.Add(late), passed-late
 		}
 		for want := int(passed.Seconds() * float64(rate)); said < want; {
-			b := batch{said, min(want-said, mostInBatch)}
+			b := batch{said, min(want-said, most)}
 			select {
 			case due <- b:
 				said += b.n

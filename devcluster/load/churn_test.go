@@ -96,7 +96,7 @@ func TestChangesAreDueEvenly(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		due, began, next := make(chan batch), time.Now(), 0
-		go func() { defer close(due); pace(ctx, 5000, due) }()
+		go func() { defer close(due); pace(ctx, 5000, mostInBatch, due) }()
 		for b := range due {
 			if b.first != next || b.n > mostInBatch {
 				t.Fatalf("after %d changes came %+v", next, b)
@@ -117,7 +117,7 @@ func TestChangesThatAreVeryLateAreNotCaughtUpWith(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		due := make(chan batch)
-		go func() { defer close(due); pace(ctx, 1000, due) }()
+		go func() { defer close(due); pace(ctx, 1000, mostInBatch, due) }()
 		first := <-due
 		time.Sleep(10 * time.Second)
 		began, caughtUp := time.Now(), first.n

@@ -38,6 +38,9 @@ func PodName(i int) (namespace, name string, started bool) {
 	return podNamespace(i), fmt.Sprintf("%s-%05x", replicaSet(i), i), !waits(i)
 }
 
+// NodeOf gives the node of the i-th pod, of so many nodes.
+func NodeOf(i, nodes int) string { return nodeName(i % max(nodes, 1)) }
+
 // PodLabels gives the labels of the i-th pod.
 func PodLabels(i int) map[string]string {
 	return map[string]string{"app": app(i), "team": podNamespace(i), "pod-template-hash": "7d9f8c6b5", "version": "v42"}
@@ -115,7 +118,7 @@ func pod(i, nodes int, now time.Time) *corev1.Pod {
 			ManagedFields:   append(managed("kube-controller-manager", now, 14), managed("kubelet", now, 10)...),
 		},
 		Spec: corev1.PodSpec{
-			NodeName: nodeName(i % max(nodes, 1)), RestartPolicy: corev1.RestartPolicyAlways, ServiceAccountName: "default",
+			NodeName: NodeOf(i, nodes), RestartPolicy: corev1.RestartPolicyAlways, ServiceAccountName: "default",
 			DNSPolicy: corev1.DNSClusterFirst, SchedulerName: "default-scheduler",
 			Containers: []corev1.Container{container("app", "registry.example/shop/app:v42"), container("proxy", "registry.example/mesh/proxy:1.31")},
 			Volumes: []corev1.Volume{

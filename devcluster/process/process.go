@@ -71,9 +71,13 @@ func (p *Process) Signal(s syscall.Signal) error {
 	return handle.Signal(s)
 }
 
-// Stop asks the process to end, waits, and kills it if it has not ended within patience. It returns when it is gone.
+// Stop asks the process to end, waits, and kills it if it has not ended within patience. It returns when it is gone. A
+// paused process goes on, so that it can hear what it is asked.
 func (p *Process) Stop(patience time.Duration) error {
 	err := p.Signal(syscall.SIGTERM)
+	if err == nil {
+		err = p.Signal(syscall.SIGCONT)
+	}
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil
 	}
@@ -84,6 +88,22 @@ func (p *Process) Stop(patience time.Duration) error {
 		return nil
 	}
 	return p.Kill()
+}
+
+// Pause stops the process where it is: its ports stay open and take connections, and nobody answers.
+func (p *Process) Pause() error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("pause %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// Resume lets a paused process go on; one that is not paused, it leaves as it is.
+func (p *Process) Resume() error {
+	if err := p.Signal(syscall.SIGCONT); err != nil {
+		return fmt.Errorf("resume %s: %w", p.Name, err)
+	}
+	return nil
 }
 
 // Kill ends the process as a crash would, and returns when it is gone.

@@ -104,6 +104,49 @@ func TestAProcessThatDoesNotWantToEndIsKilled(t *testing.T) {
 	}
 }
 
+// state gives what the kernel calls the state of a process: S sleeps, T is stopped.
+func state(t *testing.T, p *Process) string {
+	t.Helper()
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID), "stat"))
+	if err != nil {
+		t.Skipf("there is no /proc to look at: %v", err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return rest[:1]
+}
+
+func becomes(t *testing.T, p *Process, want string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); state(t, p) != want; {
+		if time.Now().After(end) {
+			t.Fatalf("its state is %s, not %s", state(t, p), want)
+		}
+	}
+}
+
+func TestAPausedProcessStandsStillUntilItIsResumedAndCanBeStopped(t *testing.T) {
+	p := begin(t, "sleep", "600")
+	for _, step := range []struct {
+		do   func() error
+		want string
+	}{{p.Pause, "T"}, {p.Resume, "S"}, {p.Pause, "T"}} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		becomes(t, p, step.want)
+	}
+	began := time.Now()
+	if err := p.Stop(time.Minute); err != nil || p.Alive() {
+		t.Fatalf("a paused process was not stopped: %v", err)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it was asked to end, and ended after %s only", took)
+	}
+	if err := p.Pause(); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("paused after its end: %v", err)
+	}
+}
+
 // A component that was killed is started again at once: what is not quite dead would be told to run already.
 func TestAKilledProcessIsGone(t *testing.T) {
 	p := begin(t, "sleep", "600")

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// ours marks documents that are not objects but something to do: Wait, Patch and Delete.
+	// ours marks documents that are not objects but something to do: Wait, Patch, Delete and Says.
 	ours = "devcluster.ktriage/v1"
 	// asUser is an annotation: create the object as this user, who is in the group that users of that name are in.
 	asUser  = "devcluster.ktriage/as"
@@ -61,6 +61,8 @@ func (c *client) do(ctx context.Context, doc *unstructured.Unstructured, progres
 		progress("%s", step.Say)
 	}
 	switch doc.GetKind() {
+	case says: // by another process, as long as the cluster runs
+		return nil
 	case "Wait":
 		return c.wait(ctx, step)
 	case "Patch":

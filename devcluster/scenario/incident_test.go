@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -428,4 +429,81 @@ func mustJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(out)
+}
+
+func TestWhatIsSaidIsSaidOfObjectsOfTheScenario(t *testing.T) {
+	in := readIncident(t)
+	names := map[string]bool{}
+	for _, d := range in.deployments {
+		names[d.Namespace+"/"+d.Spec.Template.Labels["app"]] = true
+	}
+	for _, p := range in.pods {
+		names[p.Namespace+"/"+p.Labels["app"]], names[p.Namespace+"/"+p.Name] = true, true
+	}
+	for _, s := range in.statefulSets {
+		names[s.Namespace+"/"+s.Name+"-2"] = *s.Spec.Replicas > 2
+	}
+	for _, n := range in.nodes {
+		names["/"+n.Name] = true
+	}
+	reasons, again := map[string]bool{}, 0
+	all, err := sayings("incident", env.Now)
+	if err != nil || len(all) != len(in.steps[says]) {
+		t.Fatalf("%d of %d sayings are read: %v", len(all), len(in.steps[says]), err)
+	}
+	for _, s := range all {
+		about := s.Namespace + "/" + s.Name + strings.TrimPrefix(s.Selector, "app=")
+		if !names[about] && s.FieldSelector == "" {
+			t.Errorf("%s is not there", about)
+		}
+		if s.Every != "" {
+			again++
+		}
+		for _, e := range s.Events {
+			reasons[e.Reason] = true
+		}
+	}
+	for _, want := range []string{"BackOff", "Unhealthy", "Failed", "Pulled", "Started", "Evicted", "NetworkNotReady", "InvalidEnvironmentVariableNames"} {
+		if !reasons[want] {
+			t.Errorf("nobody says %s", want)
+		}
+	}
+	if again == 0 || !Talks("incident") || Talks("calm") {
+		t.Errorf("%d things are said again; something is said in incident: %t, in calm: %t", again, Talks("incident"), Talks("calm"))
+	}
+}
+
+func TestADeploymentMayNotHaveItsPods(t *testing.T) {
+	var ranges []corev1.LimitRange
+	for _, o := range objects(t, "incident", env) {
+		if o.GetKind() == "LimitRange" {
+			ranges = add(t, ranges, o.Object)
+		}
+	}
+	refused := 0
+	for _, r := range ranges {
+		for _, d := range readIncident(t).deployments {
+			limit, most := d.Spec.Template.Spec.Containers[0].Resources.Limits[corev1.ResourceMemory], r.Spec.Limits[0].Max[corev1.ResourceMemory]
+			if d.Namespace == r.Namespace && limit.Cmp(most) > 0 {
+				refused++
+			}
+		}
+	}
+	if refused != 1 {
+		t.Errorf("%d Deployments ask for more than is allowed", refused)
+	}
+}
+
+func TestASayingThatCannotBeSaidIsRefused(t *testing.T) {
+	for _, fields := range []map[string]any{
+		{"resource": "pods"},
+		{"resource": "pods", "events": []any{map[string]any{"type": "Warning"}}},
+		{"resource": "pods", "events": []any{map[string]any{"type": "Bad", "reason": "BackOff"}}},
+		{"resource": "pods", "every": "often", "events": []any{map[string]any{"type": "Normal", "reason": "Pulled"}}},
+	} {
+		fields["apiVersion"], fields["kind"] = ours, says
+		if _, err := newStep(&unstructured.Unstructured{Object: fields}); err == nil {
+			t.Errorf("%v was taken", fields)
+		}
+	}
 }

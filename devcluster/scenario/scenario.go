@@ -48,12 +48,14 @@ func Lives(name string) map[string]time.Duration { return lives[name] }
 
 // Env is what templates know of the cluster. The same Env gives the same objects, byte for byte.
 type Env struct {
-	NodePort    int       // where kwok answers as the kubelet of every node
-	MetricsPort int       // of what answers metrics.k8s.io
-	Host        string    // address of the control plane
-	APIPort     int       // of kube-apiserver there
-	CA          string    // the cluster's CA in PEM
-	Now         time.Time // what `ago` and the lives of certificates count from
+	NodePort    int // where kwok answers as the kubelet of every node
+	MetricsPort int // of what answers metrics.k8s.io
+	// MetricsVersions are the versions of metrics.k8s.io that it answers for.
+	MetricsVersions []string
+	Host            string    // address of the control plane
+	APIPort         int       // of kube-apiserver there
+	CA              string    // the cluster's CA in PEM
+	Now             time.Time // what `ago` and the lives of certificates count from
 }
 
 // Names lists the scenarios, sorted.

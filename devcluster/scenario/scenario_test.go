@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-var env = Env{NodePort: 10250, MetricsPort: 4443, Host: "127.0.1.1", APIPort: 6443, CA: "the CA", Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+var env = Env{NodePort: 10250, MetricsPort: 4443, Host: "127.0.1.1", APIPort: 6443, CA: "the CA", MetricsVersions: []string{"v1beta1"}, Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 
 // objects renders a folder.
 func objects(t *testing.T, folder string, env Env) []*unstructured.Unstructured {

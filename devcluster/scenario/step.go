@@ -14,6 +14,7 @@ import (
 //	Wait    until at least Count objects match
 //	Patch   one object, by a merge patch
 //	Delete  the objects that match
+//	Says    what a component says of the objects that match, again and again; see Sayings
 type step struct {
 	Say           string // told before
 	Group         string
@@ -29,6 +30,7 @@ type step struct {
 	Seconds       int // how long Wait waits, 60 unless it is said
 	Subresource   string
 	Patch         map[string]any
+	Saying
 }
 
 func newStep(doc *unstructured.Unstructured) (*step, error) {
@@ -42,6 +44,9 @@ func newStep(doc *unstructured.Unstructured) (*step, error) {
 	}
 	if s.Resource == "" {
 		return nil, fmt.Errorf("a %s needs a resource", doc.GetKind())
+	}
+	if doc.GetKind() == says {
+		return s, s.Saying.check()
 	}
 	return s, nil
 }

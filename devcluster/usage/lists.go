@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,12 +36,12 @@ type list struct {
 	items func(yield func(item) bool)
 }
 
-// nodes gives the samples of the nodes at the beginning of a step; a node that is not heard of has none.
-func nodes(n int, at time.Time) list {
+// nodes gives the samples of the nodes at a time; a node that is not heard of has none.
+func (o Options) nodes(at time.Time) list {
 	return list{"NodeMetricsList", func(yield func(item) bool) {
-		for i := range n {
+		for i := range o.Nodes {
 			name, heard := load.NodeName(i)
-			if !heard {
+			if !heard || slices.Contains(o.Without, name) {
 				continue
 			}
 			if !yield(&metricsv1beta1.NodeMetrics{
@@ -55,11 +56,11 @@ func nodes(n int, at time.Time) list {
 }
 
 // pods gives the samples of the pods of a namespace, "" for all; a pod that was never started has none.
-func pods(n int, namespace string, at time.Time) list {
+func (o Options) pods(namespace string, at time.Time) list {
 	return list{"PodMetricsList", func(yield func(item) bool) {
-		for i := range n {
+		for i := range o.Pods {
 			ns, name, started := load.PodName(i)
-			if !started || namespace != "" && ns != namespace {
+			if !started || namespace != "" && ns != namespace || slices.Contains(o.Without, load.NodeOf(i, o.Nodes)) {
 				continue
 			}
 			if !yield(&metricsv1beta1.PodMetrics{
@@ -91,16 +92,14 @@ func use(i int, at time.Time, cpu, memory int64) corev1.ResourceList {
 	}
 }
 
-const apiVersion = "metrics.k8s.io/v1beta1"
-
 // compressed writes the list in a form and gives it compressed, a tenth of what it is: it is the only copy.
-func (l list) compressed(write func(list, io.Writer) error) ([]byte, error) {
+func (l list) compressed(apiVersion string, write func(list, string, io.Writer) error) ([]byte, error) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed) // as kube-apiserver does
 	if err != nil {
 		return nil, err
 	}
-	if err := write(l, z); err != nil {
+	if err := write(l, apiVersion, z); err != nil {
 		return nil, fmt.Errorf("write a %s: %w", l.kind, err)
 	}
 	if err := z.Close(); err != nil {
@@ -110,7 +109,7 @@ func (l list) compressed(write func(list, io.Writer) error) ([]byte, error) {
 }
 
 // json writes the list as JSON.
-func (l list) json(w io.Writer) error {
+func (l list) json(apiVersion string, w io.Writer) error {
 	if _, err := fmt.Fprintf(w, `{"kind":%q,"apiVersion":%q,"metadata":{},"items":[`, l.kind, apiVersion); err != nil {
 		return err
 	}
@@ -129,9 +128,9 @@ func (l list) json(w io.Writer) error {
 	return err
 }
 
-// protobuf writes the list as it is written by runtime/serializer/protobuf: "k8s\0" and a runtime.Unknown, in which the
+// protobuf writes the list, whose messages are the same in every version, as it is written by runtime/serializer/protobuf: "k8s\0" and a runtime.Unknown, in which the
 // list, with metadata = 1 and items = 2, has its length before it. The length is found by going through the items once more.
-func (l list) protobuf(w io.Writer) error {
+func (l list) protobuf(apiVersion string, w io.Writer) error {
 	const metadata = "\x0a\x00"
 	size := len(metadata)
 	for i := range l.items {

@@ -21,6 +21,7 @@ type Options struct {
 	Nodes, Pods int
 	Port        int    // on the loopback address
 	Cert, Key   string // files of the certificate
+	Faults
 }
 
 // Serve answers until ctx ends.
@@ -44,38 +45,54 @@ func Handler(o Options, now func() time.Time) http.Handler {
 	mux.HandleFunc("GET /openapi/v2", object(map[string]any{ // without one, the API server asks again and again
 		"swagger": "2.0", "info": map[string]string{"title": "usage", "version": "v1"}, "paths": map[string]any{},
 	}))
+	group := group(o.Served())
 	mux.HandleFunc("GET /apis", object(&metav1.APIGroupList{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"}, Groups: []metav1.APIGroup{group},
 	}))
-	mux.HandleFunc("GET /apis/metrics.k8s.io", object(&group))
-	mux.HandleFunc("GET /apis/"+apiVersion, object(&resources))
-	const root = "GET /apis/" + apiVersion
-	mux.HandleFunc(root+"/nodes", func(w http.ResponseWriter, r *http.Request) {
-		s.answer(w, r, func(at time.Time) list { return nodes(o.Nodes, at) })
-	})
-	mux.HandleFunc(root+"/pods", func(w http.ResponseWriter, r *http.Request) {
-		s.answer(w, r, func(at time.Time) list { return pods(o.Pods, "", at) })
-	})
-	mux.HandleFunc(root+"/namespaces/{namespace}/pods", func(w http.ResponseWriter, r *http.Request) {
-		s.answer(w, r, func(at time.Time) list { return pods(o.Pods, r.PathValue("namespace"), at) })
-	})
+	mux.HandleFunc("GET /apis/"+groupName, object(&group))
+	for _, version := range group.Versions {
+		s.serve(mux, version.GroupVersion)
+	}
 	return mux
 }
 
-var (
-	version = metav1.GroupVersionForDiscovery{GroupVersion: apiVersion, Version: "v1beta1"}
-	group   = metav1.APIGroup{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroup"}, Name: "metrics.k8s.io",
-		Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version,
-	}
-	resources = metav1.APIResourceList{
+// serve answers for one version.
+func (s *server) serve(mux *http.ServeMux, apiVersion string) {
+	mux.HandleFunc("GET /apis/"+apiVersion, object(&metav1.APIResourceList{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: apiVersion,
 		APIResources: []metav1.APIResource{
 			{Name: "nodes", Kind: "NodeMetrics", Verbs: metav1.Verbs{"list"}},
 			{Name: "pods", Kind: "PodMetrics", Namespaced: true, Verbs: metav1.Verbs{"list"}},
 		},
+	}))
+	lists := map[string]func(*http.Request, time.Time) list{
+		"/nodes":                       func(_ *http.Request, at time.Time) list { return s.o.nodes(at) },
+		"/pods":                        func(_ *http.Request, at time.Time) list { return s.o.pods("", at) },
+		"/namespaces/{namespace}/pods": func(r *http.Request, at time.Time) list { return s.o.pods(r.PathValue("namespace"), at) },
 	}
-)
+	for path, of := range lists {
+		mux.HandleFunc("GET /apis/"+apiVersion+path, func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-time.After(s.o.Delay):
+			case <-r.Context().Done(): // whoever asked has gone
+				return
+			}
+			s.answer(w, r, apiVersion, func(at time.Time) list { return of(r, at) })
+		})
+	}
+}
+
+const groupName = "metrics.k8s.io"
+
+// group is the API group with the served versions, the preferred one first.
+func group(versions []string) metav1.APIGroup {
+	g := metav1.APIGroup{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroup"}, Name: groupName}
+	for _, v := range versions {
+		g.Versions = append(g.Versions, metav1.GroupVersionForDiscovery{GroupVersion: groupName + "/" + v, Version: v})
+	}
+	g.PreferredVersion = g.Versions[0]
+	return g
+}
 
 func object(o any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, o) }
@@ -97,7 +114,7 @@ type server struct {
 	made map[string][]byte // by path and form
 }
 
-func (s *server) get(path string, protobuf bool, of func(time.Time) list) ([]byte, error) {
+func (s *server) get(path, apiVersion string, protobuf bool, of func(time.Time) list) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if at := s.now().Truncate(step); !at.Equal(s.at) || s.made == nil {
@@ -108,7 +125,7 @@ func (s *server) get(path string, protobuf bool, of func(time.Time) list) ([]byt
 		key, form = path+" protobuf", list.protobuf
 	}
 	if s.made[key] == nil {
-		made, err := of(s.at).compressed(form)
+		made, err := of(s.at.Add(-s.o.Late)).compressed(apiVersion, form)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +138,7 @@ const protobufType = "application/vnd.kubernetes.protobuf"
 
 // answer sends a list in the first form of the Accept header that it knows, which is JSON or protobuf and never a table,
 // compressed if that is allowed.
-func (s *server) answer(w http.ResponseWriter, r *http.Request, of func(time.Time) list) {
+func (s *server) answer(w http.ResponseWriter, r *http.Request, apiVersion string, of func(time.Time) list) {
 	if q := r.URL.Query(); q.Get("labelSelector") != "" || q.Get("fieldSelector") != "" {
 		write(w, http.StatusBadRequest, &metav1.Status{
 			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure,
@@ -131,7 +148,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, of func(time.Tim
 		return
 	}
 	protobuf := wantsProtobuf(r.Header.Get("Accept"))
-	body, err := s.get(r.URL.Path, protobuf, of)
+	body, err := s.get(r.URL.Path, apiVersion, protobuf, of)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

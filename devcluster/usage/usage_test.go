@@ -3,13 +3,18 @@ package usage
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 	metricsscheme "k8s.io/metrics/pkg/client/clientset/versioned/scheme"
@@ -106,5 +111,88 @@ func TestASelectorIsRefusedAndNotIgnored(t *testing.T) {
 	h := Handler(Options{Nodes: 3, Pods: 30}, func() time.Time { return noon })
 	if r := ask(t, h, "/apis/metrics.k8s.io/v1beta1/pods?labelSelector=app%3Dsvc-001"); r.Code != http.StatusBadRequest {
 		t.Errorf("answered %d", r.Code)
+	}
+}
+
+func TestEveryServedVersionSaysTheSameUnderItsOwnName(t *testing.T) {
+	for _, c := range []struct {
+		faults         Faults
+		v1, v1beta1    int
+		preferredFirst string
+	}{
+		{Faults{}, http.StatusNotFound, http.StatusOK, "v1beta1"},
+		{Faults{Version: V1}, http.StatusOK, http.StatusNotFound, "v1"},
+		{Faults{Version: bothVersions}, http.StatusOK, http.StatusOK, "v1"},
+	} {
+		h := Handler(Options{Nodes: 2, Pods: 3, Faults: c.faults}, func() time.Time { return noon })
+		for version, want := range map[string]int{"v1": c.v1, "v1beta1": c.v1beta1} {
+			r := ask(t, h, "/apis/metrics.k8s.io/"+version+"/nodes", "Accept", protobufType)
+			if r.Code != want {
+				t.Errorf("%+v: %s answers %d, want %d", c.faults, version, r.Code, want)
+			}
+			name := "metrics.k8s.io/" + version
+			if r.Code == http.StatusOK && !bytes.Contains(r.Body.Bytes(), append([]byte{'\n', byte(len(name))}, name...)) {
+				t.Errorf("%+v: what %s answers has not its name", c.faults, version)
+			}
+		}
+		var g metav1.APIGroup
+		if err := json.Unmarshal(body(t, h, "/apis/metrics.k8s.io"), &g); err != nil {
+			t.Fatal(err)
+		}
+		if g.PreferredVersion.Version != c.preferredFirst || g.Versions[0] != g.PreferredVersion {
+			t.Errorf("%+v: the group is %+v", c.faults, g)
+		}
+	}
+}
+
+func TestANodeWithoutSamplesTakesItsPodsWithIt(t *testing.T) {
+	h := Handler(Options{Nodes: 3, Pods: 30, Faults: Faults{Without: []string{"worker-00001"}}}, func() time.Time { return noon })
+	const path = "/apis/metrics.k8s.io/v1beta1/"
+	for _, n := range decode(t, body(t, h, path+"nodes")).(*metricsv1beta1.NodeMetricsList).Items {
+		if n.Name == "worker-00001" {
+			t.Error("it has a sample")
+		}
+	}
+	if got := len(decode(t, body(t, h, path+"pods")).(*metricsv1beta1.PodMetricsList).Items); got != 20 {
+		t.Errorf("%d pods have samples, want the 20 of the other two nodes", got)
+	}
+}
+
+func TestLateSamplesSayHowLateTheyAre(t *testing.T) {
+	h := Handler(Options{Nodes: 1, Faults: Faults{Late: 10 * time.Minute}}, func() time.Time { return noon })
+	n := decode(t, body(t, h, "/apis/metrics.k8s.io/v1beta1/nodes")).(*metricsv1beta1.NodeMetricsList).Items[0]
+	if got := noon.Sub(n.Timestamp.Time); got != 10*time.Minute {
+		t.Errorf("the sample is %s old", got)
+	}
+}
+
+func TestADelayedListComesLaterAndDiscoveryDoesNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := Handler(Options{Nodes: 1, Faults: Faults{Delay: 7 * time.Second}}, time.Now)
+		for path, want := range map[string]time.Duration{"nodes": 7 * time.Second, "pods": 7 * time.Second, "": 0} {
+			began := time.Now()
+			if r := ask(t, h, strings.TrimSuffix("/apis/metrics.k8s.io/v1beta1/"+path, "/")); r.Code != http.StatusOK {
+				t.Errorf("%q answers %d", path, r.Code)
+			}
+			if got := time.Since(began); got != want {
+				t.Errorf("%q took %s, want %s", path, got, want)
+			}
+		}
+	})
+}
+
+func TestFaultsAreToldToTheComponentAsTheyWereGiven(t *testing.T) {
+	f := &Faults{Version: bothVersions, Delay: time.Second, Late: time.Minute, Without: []string{"a", "b"}}
+	want := []string{"--metrics-version=both", "--metrics-delay=1s", "--metrics-late=1m0s", "--metrics-without=a,b"}
+	if got := f.Args(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := (&Faults{Version: V1Beta1}).String(); got != "" {
+		t.Errorf("the usual is told as %q", got)
+	}
+	for _, bad := range []Faults{{Version: "v2"}, {Delay: -1}, {Late: -1}} {
+		if bad.Check() == nil {
+			t.Errorf("%+v was taken", bad)
+		}
 	}
 }
