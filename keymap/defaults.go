@@ -141,6 +141,12 @@ const (
 	FilterKeep  ID = "filter.keep"
 	FilterEmpty ID = "filter.empty"
 	FilterClear ID = "filter.clear"
+	// The others of the filter line of a pane.
+	FilterComplete ID = "filter.complete"
+	FilterEarlier  ID = "filter.earlier"
+	FilterLater    ID = "filter.later"
+	FilterSave     ID = "filter.save"
+	FilterSyntax   ID = "filter.syntax"
 
 	PaletteNext     ID = "palette.next"
 	PalettePrevious ID = "palette.previous"
@@ -163,7 +169,7 @@ const (
 // defaults is the table. Keys that are left free on purpose: ctrl+d (delete), and in the Nodes pane D, N and X, which
 // belong to actions; a shifted letter sorts, as in k9s, only where it can mean nothing else in another pane.
 func defaults() []Binding {
-	return slices.Concat(acting(), moving(), seeing(), sorting(), panes(), screen(), overlays(), everywhere())
+	return slices.Concat(acting(), moving(), seeing(), looking(), sorting(), panes(), screen(), overlays(), everywhere())
 }
 
 func moving() []Binding {
@@ -278,6 +284,18 @@ func sorting() []Binding {
 		by(CSRs, "age", "age", "O a", "A"),
 		by(CSRs, "signer", "signer", "O s"),
 		by(CSRs, "requestor", "requestor", "O r"),
+
+		by(Events, "last", "last seen", "O l"),
+		by(Events, "count", "count", "O c"),
+		by(Events, "reason", "reason", "O r"),
+		by(Events, "object", "object", "O n"),
+		by(Events, "type", "warnings first", "O h"),
+
+		by(Top, "cpu", "cpu", "C", "O c"),
+		by(Top, "memory", "memory", "M", "O m"),
+		by(Top, "cpu-limit", "cpu of its limit", "O l"),
+		by(Top, "memory-limit", "memory of its limit: the next OOM kill", "O L"),
+		by(Top, "name", "name", "O n"),
 
 		by(Actions, "time", "time", "O t"),
 		by(Actions, "object", "object", "O n"),
@@ -441,6 +459,11 @@ func overlays() []Binding {
 		b(FilterKeep, Filter, GroupFilter, "keep", "Keep the filter and go back to the rows.", "enter"),
 		b(FilterEmpty, Filter, GroupFilter, "empty", "Empty the line and go on typing.", "ctrl+u"),
 		b(FilterClear, Filter, GroupFilter, "clear", "Take the filter away.", "esc"),
+		b(FilterComplete, Filter, GroupFilter, "complete", "Complete the name of a field, or a value.", "tab"),
+		b(FilterEarlier, Filter, GroupFilter, "earlier", "Take the filter before: saved ones come first.", "up"),
+		b(FilterLater, Filter, GroupFilter, "later", "Take the filter behind it again.", "down"),
+		b(FilterSave, Filter, GroupFilter, "save", "Save the filter, or take it out of what is saved.", "ctrl+s"),
+		b(FilterSyntax, Filter, GroupFilter, "syntax", "Show how filters are written, and the fields of the pane.", "f1"),
 		b(PaletteNext, Palette, GroupPalette, "next", "Choose the next line.", "down", "ctrl+n"),
 		b(PalettePrevious, Palette, GroupPalette, "previous", "Choose the previous line.", "up", "ctrl+p"),
 		b(PaletteGo, Palette, GroupPalette, "go", "Do what the chosen line says.", "enter"),

@@ -56,6 +56,8 @@ var sections = []struct {
 	{Pods, "Pods"},
 	{Workloads, "Workloads"},
 	{Certs, "Certs"},
+	{Events, "Events"},
+	{Top, "Top"},
 	{CSRs, "Certificate signing requests"},
 	{Actions, "Actions"},
 	{Steps, "The steps of an action"},

@@ -25,6 +25,8 @@ const (
 	Workloads Scope = "workloads" // the Workloads pane
 	Certs     Scope = "certs"     // the Certs pane
 	CSRs      Scope = "csrs"      // the certificate signing requests, in the Certs pane
+	Events    Scope = "events"    // the Events pane
+	Top       Scope = "top"       // the Top pane
 	Actions   Scope = "actions"   // the Actions pane
 	Steps     Scope = "steps"     // the steps of one action, in the Actions pane
 	Filter    Scope = "filter"    // the filter line while it is typed
@@ -50,6 +52,8 @@ var behind = map[Scope]Scope{
 	Workloads: Table,
 	Certs:     Table,
 	CSRs:      Table,
+	Events:    Table,
+	Top:       Table,
 	Actions:   Table,
 	Steps:     Actions,
 	Filter:    Always,
@@ -139,7 +143,7 @@ func (b Binding) clone() Binding {
 }
 
 // Panes is how many panes can be focused by their number.
-const Panes = 5
+const Panes = 7
 
 // PaneID is the binding that focuses the pane of that number, 1 to Panes.
 func PaneID(number int) ID { return ID(fmt.Sprintf("pane.%d", number)) }

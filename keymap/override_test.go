@@ -31,13 +31,13 @@ func TestOverrideGivesOtherKeys(t *testing.T) {
 
 func TestPrefixTakesItsSequencesWithIt(t *testing.T) {
 	m := Default()
-	err := m.Override(map[ID][]string{SortBy: {"e", "ctrl+o"}, "nodes.sort.age": {"O a"}})
+	err := m.Override(map[ID][]string{SortBy: {"H", "ctrl+o"}, "nodes.sort.age": {"O a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for keys, want := range map[string]ID{
-		"e n": "nodes.sort.name", "ctrl+o n": "nodes.sort.name", "C": "nodes.sort.cpu",
-		"O n": "", "e a": "", "O a": "nodes.sort.age",
+		"H n": "nodes.sort.name", "ctrl+o n": "nodes.sort.name", "C": "nodes.sort.cpu",
+		"O n": "", "H a": "", "O a": "nodes.sort.age",
 	} {
 		var r Resolver
 		if got := press(&r, m, Nodes.Path(), strings.Fields(keys)...).ID; got != want {
@@ -48,7 +48,7 @@ func TestPrefixTakesItsSequencesWithIt(t *testing.T) {
 
 func TestPrefixCanBeMovedAgain(t *testing.T) {
 	m := Default()
-	for _, keys := range [][]string{{"e", "ctrl+o"}, {"z z"}} {
+	for _, keys := range [][]string{{"H", "ctrl+o"}, {"z z"}} {
 		if err := m.Override(map[ID][]string{SortBy: keys, Zoom: {}}); err != nil {
 			t.Fatal(err)
 		}

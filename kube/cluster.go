@@ -38,6 +38,12 @@ type Cluster struct {
 	certs     *store[*Cert]
 	csrs      *store[*CSR]
 
+	events      *store[*Event]
+	eventGroups *store[*EventGroup]
+	book        *eventBook // where the rows of both come from
+	totals      *store[*Total]
+	containers  *store[*Container]
+
 	certLimits CertLimits
 
 	notifier *Notifier
@@ -51,7 +57,8 @@ type Cluster struct {
 	read  chan struct{} // closed when the first readings of nodes and pods have come to an end, good or bad
 	dirty atomic.Uint32 // Kinds that changed outside the stores
 
-	rescoped chan struct{} // capacity 1: other namespaces are looked at than before
+	// Capacity 1, one for each reader that follows: other namespaces are looked at than before.
+	rescoped struct{ workloads, events chan struct{} }
 
 	informers struct {
 		sync.Mutex
@@ -71,9 +78,12 @@ type Cluster struct {
 	movedNodes map[string]struct{} // names of the nodes whose state has changed since pods were judged; nil for none
 
 	ailing      kin[*Pod]        // of each workload
-	runs        kin[*Workload]   // the Jobs of each CronJob
+	runs        kin[*Workload]   // the Jobs of each CronJob, the ReplicaSets of each Deployment
 	scalers     kin[*Workload]   // the autoscalers of each workload
 	workloadUID map[Owner]string // of every workload that has a row
+
+	servingWaits int   // requests of kubelets for a serving certificate that wait
+	users        users // what is known of totals and containers
 }
 
 // New makes a cluster of its clients. context is its name, fallback the namespace to look at if namespaces ({""} for all)
@@ -86,8 +96,8 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 		context: context, fallback: fallback, config: &rest.Config{}, witness: newWitness(),
 		client: clients.Kubernetes, rows: clients.Rows, log: log, notifier: NewNotifier(),
 		wake: make(chan struct{}, 1), asked: make(chan struct{}, 1), read: make(chan struct{}),
-		rescoped: make(chan struct{}, 1), workloadUID: map[Owner]string{},
-		loads: map[string]Load{}, nodeStates: map[string]NodeState{},
+		workloadUID: map[Owner]string{},
+		loads:       map[string]Load{}, nodeStates: map[string]NodeState{},
 	}
 	if c.rows == nil {
 		c.rows = c.client.CoreV1().RESTClient()
@@ -96,7 +106,12 @@ func New(clients Clients, context, fallback string, namespaces []string, log *sl
 	c.pods = newStore(c.woken, judgePod)
 	c.workloads = newStore(c.woken, judgeWorkload)
 	c.certs, c.csrs = newStore(c.woken, judgeCert), newStore(c.woken, judgeCSR)
-	c.nodes.moved, c.pods.moved, c.workloads.moved = c.nodeMoved, c.podMoved, c.workloadMoved
+	c.events, c.eventGroups = newStore(func() {}, judgeEvent), newStore(func() {}, judgeEventGroup) // the publisher fills them
+	c.book = newEventBook(c.woken, c.events, c.eventGroups, c.besideEvents())
+	c.rescoped.workloads, c.rescoped.events = make(chan struct{}, 1), make(chan struct{}, 1)
+	c.totals, c.containers = newStore(c.woken, judgeTotal), newStore(c.woken, judgeContainer)
+	c.nodes.moved, c.pods.moved, c.workloads.moved, c.csrs.moved = c.nodeMoved, c.podMoved, c.workloadMoved, c.csrMoved
+	c.users.ready = make(chan addedUp, 1)
 	c.identity.Store(&Identity{})
 	c.scope.Store(&Scope{Namespaces: namespaces})
 	server := discovery.ToServerVersionInterfaceWithContext(clients.Kubernetes.Discovery())
@@ -188,6 +203,9 @@ func (c *Cluster) Start(ctx context.Context, want Kinds) {
 	}
 	if want&Workloads != 0 {
 		c.startWorkloads(ctx, want)
+	}
+	if want&Events != 0 {
+		c.afterRows(ctx, "events", func() { c.readEvents(ctx) })
 	}
 	if want&CSRs != 0 {
 		c.csrs.expect(origin{})
@@ -300,7 +318,7 @@ func (c *Cluster) narrow(ctx context.Context, err error) {
 	c.pods.sweep(origin{}, nil)
 	c.pods.expect(origin{namespace: c.fallback})
 	c.pods.forget(origin{})
-	signal(c.rescoped)
+	c.rescope()
 	gone := c.inform(ctx, c.podInformer(ctx, c.fallback))
 	c.narrowed = func() {
 		stop()
@@ -323,9 +341,15 @@ func (c *Cluster) widen(ctx context.Context) {
 	c.scope.Store(&Scope{Namespaces: []string{metav1.NamespaceAll}})
 	c.pods.expect(origin{})
 	c.pods.forget(origin{namespace: c.fallback})
-	signal(c.rescoped)
+	c.rescope()
 	c.touch(Connection)
 	safe.Go("probe", func() { _ = c.KeepProbing(ctx) }) // what we may do now; until it is known, what we could do before stands
+}
+
+// rescope tells whoever follows the scope that it is another one.
+func (c *Cluster) rescope() {
+	signal(c.rescoped.workloads)
+	signal(c.rescoped.events)
 }
 
 // woken is called by stores when something came in.

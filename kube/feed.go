@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Query is what a pane asks of a store: a filter and an order. Its functions are pure; they run on the publisher, several
@@ -12,6 +13,9 @@ type Query[R Row] struct {
 	Keep func(R, Moment) bool // nil keeps all
 	// KeepReads names the kinds, other than the row's own, that Keep looks up in the Moment.
 	KeepReads Kinds
+	// Until says when what Keep says of a row may change by the passing of time alone; the zero time is never. Nil where it
+	// never does. The rows are looked through again then, but not more often than once a second.
+	Until func(R, Moment) time.Time
 
 	// Order names what Key and Tie do: a query of the same name as the one before it sorts in the same way, so that a
 	// letter more in a filter sorts nothing. Without a name every query is sorted anew.
@@ -38,6 +42,7 @@ type Feed[R Row] struct {
 	// The publisher's own.
 	all   []entry[R] // every row in the order of the query, also what the filter drops; shared with snapshots, never written
 	order string     // the name of that order
+	due   time.Time  // when the filter must look again, zero if never
 	room  room[R]
 }
 
@@ -55,7 +60,7 @@ func (s *store[R]) open(ask func()) *Feed[R] {
 // Load gives the newest snapshot.
 func (f *Feed[R]) Load() *Snapshot[R] { return f.cur.Load() }
 
-// SetQuery asks for another filter or order, and gives the number of the question. The answer is a later snapshot with
+// SetQuery asks for another filter or order, or with the zero Query for nothing, which costs nothing. It gives the number of the question. The answer is a later snapshot with
 // that number; it comes without waiting for the next change in the cluster. Until then snapshots answer what was asked
 // before.
 func (f *Feed[R]) SetQuery(q Query[R]) uint64 {
@@ -100,7 +105,12 @@ func (f *Feed[R]) publish(s *store[R], m Moment, n news[R]) bool {
 	q, asked := f.question()
 	old := f.cur.Load()
 	same := asked == old.Query
-	if q.Tie == nil || same && len(n.changes) == 0 && !n.state && n.kinds == 0 {
+	late := !f.due.IsZero() && !f.due.After(m.Now)
+	if q.Tie == nil {
+		f.all, f.order, f.due = nil, "", time.Time{} // nothing is asked: what is asked next begins anew
+		return false
+	}
+	if same && len(n.changes) == 0 && !n.state && n.kinds == 0 && !late {
 		return false
 	}
 	all, sorted := f.all, (same || q.Order != "" && q.Order == f.order) && q.Reads&n.kinds == 0
@@ -110,18 +120,19 @@ func (f *Feed[R]) publish(s *store[R], m Moment, n news[R]) bool {
 	if !sorted {
 		all = q.sort(s.rows, m)
 	}
-	rows, ok := all, true
+	rows, due, ok := all, time.Time{}, true
 	switch {
 	case q.Keep == nil:
-	case sorted && same && q.KeepReads&n.kinds == 0:
+	case sorted && same && q.KeepReads&n.kinds == 0 && !late:
 		rows, _ = q.renew(old.rows, q.Keep, n.changes, old.Moment, m)
+		due = q.sooner(f.due, n.changes, m)
 	default:
-		rows, ok = q.filter(all, m, func() bool { return f.newest() != asked }, &f.room)
+		rows, due, ok = q.filter(all, m, func() bool { return f.newest() != asked }, &f.room)
 	}
 	if !ok {
 		return f.publish(s, m, n) // another question has been asked meanwhile
 	}
-	f.all, f.order = all, q.Order
+	f.all, f.order, f.due = all, q.Order, due
 	s.version++
 	f.cur.Store(&Snapshot[R]{
 		Version: s.version, Query: asked, Total: len(s.rows), BySeverity: s.counts, Namespaces: s.namespaces,

@@ -59,7 +59,7 @@ type informer[R Row] struct {
 	kind      Kinds // of the rows, where the store has several; 0 otherwise
 
 	row   func(runtime.Object) R // the zero R for an object that is worth no row
-	store *store[R]
+	store tray[R]
 	lost  func(error)      // told of every failure
 	heard func() time.Time // when the server was last heard of: now, while it answers
 	log   *slog.Logger
@@ -76,6 +76,15 @@ type informer[R Row] struct {
 	mu    sync.Mutex
 	phase Phase // what the store was told last
 	waits bool  // a request has no answer yet
+}
+
+// tray is where an informer leaves what it learns, for a publisher to take it up. All of it may be called by any goroutine.
+type tray[R Row] interface {
+	put(rows ...R)                               // the newest rows of some objects
+	remove(uid string)                           // the server has deleted the object
+	sweep(from origin, seen map[string]struct{}) // all that there is of that origin, by UID: what else was known is gone
+	setState(of origin, st State)                // how the informer fares
+	size() int                                   // 0 if nothing has been put yet, so that there is nothing to sweep
 }
 
 // signals reach an informer from outside.

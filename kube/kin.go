@@ -111,15 +111,25 @@ func cutLast(name string) (before, after string, ok bool) {
 func (p *Pod) Owners() [2]Owner {
 	maker := Owner{KindNamed(p.OwnerKind), p.Namespace, p.OwnerName}
 	switch maker.Kind {
-	case ReplicaSets:
-		return [2]Owner{maker, above(Deployments, p.Namespace, deploymentOf(p.OwnerName))}
-	case Jobs:
-		return [2]Owner{maker, above(CronJobs, p.Namespace, cronJobOf(p.OwnerName))}
+	case ReplicaSets, Jobs:
+		return [2]Owner{maker, maker.Above()}
 	case StatefulSets, DaemonSets:
 		return [2]Owner{maker}
 	default:
 		return [2]Owner{}
 	}
+}
+
+// Above is the workload that makes this one, as far as its name tells: the Deployment of a ReplicaSet, the CronJob of a Job; the zero
+// Owner of anything else.
+func (o Owner) Above() Owner {
+	switch o.Kind {
+	case ReplicaSets:
+		return above(Deployments, o.Namespace, deploymentOf(o.Name))
+	case Jobs:
+		return above(CronJobs, o.Namespace, cronJobOf(o.Name))
+	}
+	return Owner{}
 }
 
 func above(kind Kinds, namespace, name string) Owner {
@@ -159,8 +169,11 @@ func (c *Cluster) ailingMoved(from, to *Pod) {
 	}
 }
 
-// workloadMoved keeps where the rows of workloads are, the Jobs of each CronJob, and what scales what.
+// workloadMoved keeps where the rows of workloads are, the Jobs of each CronJob and the ReplicaSets of each Deployment, and what scales what.
 func (c *Cluster) workloadMoved(from, to *Workload) {
+	if from == nil || to == nil || from.OwnerName != to.OwnerName {
+		c.users.totals.stale = true
+	}
 	if from != nil && c.workloadUID[from.identity()] == from.UID { // another may have taken the name
 		delete(c.workloadUID, from.identity())
 	}

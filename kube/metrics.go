@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync/atomic"
 	"time"
 
@@ -33,24 +32,25 @@ const (
 )
 
 // meter polls metrics.k8s.io, which cannot be watched: one list for all nodes and one for all pods, or one for each
-// namespace if we look at some only, never a request for each node or pod.
+// namespace if we look at some only, never a request for each node or pod. The version is found out before the first poll and
+// after each that failed.
 type meter struct {
-	client     metricsclient.MetricsV1beta1Interface
+	client     metricsclient.MetricsV1beta1Interface // whose connection serves for all versions
 	namespaces func() []string
 	cur        atomic.Pointer[Usage]
 	retry      chan struct{} // capacity 1
 	poke       func()
 
 	// The poller's own.
-	step   time.Duration // from the last poll that gave everything to the next one
-	poked  time.Time
-	nobody PodUses // no samples, but the salt of all that come
+	version string        // of the API; "" while it is not known
+	step    time.Duration // from the last poll that gave everything to the next one
+	steps   sampleSteps
+	poked   time.Time
 }
 
 func newMeter(client metricsclient.MetricsV1beta1Interface, namespaces func() []string, poke func()) *meter {
 	m := &meter{client: client, namespaces: namespaces, retry: make(chan struct{}, 1), poke: poke}
-	m.nobody.salt = newSalt()
-	m.cur.Store(&Usage{Pods: m.nobody})
+	m.cur.Store(&Usage{Pods: PodUses{salt: newSalt()}}) // all that come have this salt
 	return m
 }
 
@@ -62,6 +62,7 @@ func (m *meter) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-m.retry:
+			m.steps = sampleSteps{} // somebody has done something
 		}
 		timer.Stop()
 	}
@@ -80,48 +81,111 @@ func (m *meter) poll(ctx context.Context) (wait time.Duration) {
 	if ctx.Err() != nil {
 		return 0
 	}
-	wait = pace(time.Since(began))
-	if is.State.Phase == Live {
+	now := time.Now()
+	wait = pace(now.Sub(began))
+	switch is.State.Phase {
+	case Live:
+		wait = max(wait, m.steps.wait(is.newest(), now))
 		m.step = wait
-	}
-	if is.State.Phase == Failed {
+	case Failed:
 		wait = max(wait, metricsAbsent)
 	}
 	m.cur.Store(is)
-	if now := time.Now(); !is.same(was) || now.Sub(m.poked) >= metricsAgain {
+	if !is.same(was) || now.Sub(m.poked) >= metricsAgain {
 		m.poked = now
 		m.poke()
 	}
 	return wait
 }
 
-// read reads all samples. Those that are as they were are kept, so that they are not in memory twice.
+// read reads all samples, and if they cannot be read, why.
 func (m *meter) read(ctx context.Context, was *Usage) *Usage {
-	ctx, stop := context.WithTimeout(ctx, metricsLimit)
+	limited, stop := context.WithTimeout(ctx, metricsLimit)
 	defer stop()
 	now := time.Now()
+	is := &Usage{NodesAt: now, PodsAt: now, State: State{Phase: Live, Since: now}, pastStep: max(m.step, was.step)}
+	nodes, pods := newNodeList(len(was.Nodes)), was.Pods.after()
+	nodeErr, podErr := m.lists(limited, nodes, pods)
 	keep := max(samplesKept, staleSteps*m.step)
-	is := &Usage{NodesAt: now, PodsAt: now, State: State{Phase: Live, Since: now}}
-	var nodeErr, podErr error
-	if is.Nodes, nodeErr = m.nodes(ctx, len(was.Nodes)); nodeErr != nil && now.Sub(was.NodesAt) < keep {
-		is.Nodes, is.NodesAt = was.Nodes, was.NodesAt
+	if nodeErr != nil {
+		nodes = newNodeList(0)
 	}
-	if is.Pods, podErr = m.pods(ctx, was.Pods); podErr != nil && now.Sub(was.PodsAt) < keep {
+	if podErr != nil {
+		pods = PodUses{salt: was.Pods.salt}.after()
+	}
+	is.settle(was, nodes, pods.done())
+	if nodeErr != nil && now.Sub(was.NodesAt) < keep {
+		is.keepNodes(was)
+		is.NodesAt = was.NodesAt
+	}
+	if podErr != nil && now.Sub(was.PodsAt) < keep {
 		is.Pods, is.PodsAt = was.Pods, was.PodsAt
 	}
-	if is.Pods.equal(was.Pods) {
-		is.Pods = was.Pods
-	}
+	is.step = m.steps.seen(was, is)
 	if cause := cmp.Or(podErr, nodeErr); cause != nil {
-		is.State = State{Phase: metricsPhase(cause, is), Since: now, Err: errors.Join(nodeErr, podErr)}
+		is.State = State{Phase: metricsPhase(cause, is), Since: now, Err: bothErrors(nodeErr, podErr)}
+		if !apierrors.IsForbidden(cause) {
+			is.service = m.ask(ctx, cause)
+			m.version = ""
+		}
 	}
 	return is
 }
 
+// lists reads the two lists; there is none while the API is not there.
+func (m *meter) lists(ctx context.Context, nodes *nodeList, pods *podList) (nodeErr, podErr error) {
+	if m.version == "" {
+		version, err := m.discover(ctx)
+		if err != nil {
+			return err, err
+		}
+		m.version = version
+	}
+	if err := m.list(ctx, nodeMetrics, "", nodes.add); err != nil {
+		nodeErr = fmt.Errorf("list node metrics: %w", err)
+	}
+	return nodeErr, m.pods(ctx, pods)
+}
+
+// bothErrors is one error of two, which may be the same.
+func bothErrors(a, b error) error {
+	if a == b { //nolint:errorlint // it is the very same if there were no lists
+		return a
+	}
+	return errors.Join(a, b)
+}
+
+// settle makes what has been read u's, with the pasts of what was before. Samples that are as they were are kept, so that
+// they are not in memory twice.
+func (u *Usage) settle(was *Usage, nodes *nodeList, pods PodUses) {
+	step := max(u.pastStep, pastStep)
+	nodes.follow(was.nodes, u.NodesAt, step)
+	if u.Nodes, u.nodes = nodes.uses, nodes.nodeUses; u.sameNodes(was) {
+		u.keepNodes(was)
+	}
+	if u.Pods = was.Pods; !pods.equal(was.Pods) {
+		pods.follow(was.Pods, u.PodsAt, step)
+		u.Pods = pods
+	}
+}
+
+func (u *Usage) keepNodes(was *Usage) { u.Nodes, u.nodes = was.Nodes, was.nodes }
+
 // same reports whether there is nothing in u that was not in v, but for the time: metrics-server has not looked again.
 func (u *Usage) same(v *Usage) bool {
-	return u.State.Phase == v.State.Phase && fmt.Sprint(u.State.Err) == fmt.Sprint(v.State.Err) &&
-		maps.Equal(u.Nodes, v.Nodes) && u.Pods.equal(v.Pods)
+	return u.State.Phase == v.State.Phase && fmt.Sprint(u.State.Err) == fmt.Sprint(v.State.Err) && u.service.same(v.service) &&
+		u.sameNodes(v) && u.Pods.equal(v.Pods)
+}
+
+// newest is the time of the newest sample, zero if there is none.
+func (u *Usage) newest() (at time.Time) {
+	if len(u.Nodes) > 0 {
+		at = sampleTime(u.nodes.newest, u.NodesAt)
+	}
+	if pods := sampleTime(u.Pods.newest, u.PodsAt); u.Pods.Len() > 0 && pods.After(at) {
+		at = pods
+	}
+	return at
 }
 
 // metricsPhase says what a failed poll means for the samples that there are.
@@ -129,49 +193,37 @@ func metricsPhase(cause error, is *Usage) Phase {
 	switch {
 	case apierrors.IsForbidden(cause):
 		return Denied
-	case apierrors.IsNotFound(cause) || len(is.Nodes)+is.Pods.Len() == 0:
+	case apierrors.IsNotFound(cause), errors.Is(cause, errNoMetrics), len(is.Nodes)+is.Pods.Len() == 0:
 		return Failed
 	}
 	return Stale
 }
 
-// nodes reads the samples of all nodes, of which there are about so many.
-func (m *meter) nodes(ctx context.Context, about int) (map[string]Use, error) {
-	out := make(map[string]Use, about)
-	err := m.list(ctx, nodeMetrics, "", func(_, name []byte, use Use) { out[string(name)] = use })
-	if err != nil {
-		return nil, fmt.Errorf("list node metrics: %w", err)
-	}
-	return out, nil
-}
-
 // pods reads the samples of the namespaces that we may see; it is an error if we may see none.
-func (m *meter) pods(ctx context.Context, was PodUses) (PodUses, error) {
-	out := was.after()
+func (m *meter) pods(ctx context.Context, into *podList) error {
 	var forbidden error
-	namespaces, read := m.namespaces(), 0
-	for _, ns := range namespaces {
-		err := m.list(ctx, podMetrics, ns, out.add)
-		if apierrors.IsForbidden(err) {
+	read := 0
+	for _, ns := range m.namespaces() {
+		err := m.list(ctx, podMetrics, ns, into.add)
+		if err != nil && !apierrors.IsForbidden(err) {
+			return fmt.Errorf("list pod metrics: %w", err)
+		}
+		if err != nil {
 			forbidden = fmt.Errorf("list pod metrics: %w", err)
 			continue
 		}
-		if err != nil {
-			return m.nobody, fmt.Errorf("list pod metrics: %w", err)
-		}
 		read++
 	}
-	if read == 0 {
-		return m.nobody, forbidden
+	if read > 0 {
+		return nil
 	}
-	out.sort()
-	return out, nil
+	return forbidden
 }
 
 // list reads one list as it comes. To ask again is run's business, not client-go's.
-func (m *meter) list(ctx context.Context, l metricsList, namespace string, each eachUse) error {
-	body, err := m.client.RESTClient().Get().NamespaceIfScoped(namespace, namespace != "").Resource(l.resource).
-		SetHeader("Accept", "application/vnd.kubernetes.protobuf,application/json").MaxRetries(0).Stream(ctx)
+func (m *meter) list(ctx context.Context, l metricsList, namespace string, each eachScrape) error {
+	body, err := m.client.RESTClient().Get().AbsPath("/apis", metricsGroup, m.version).NamespaceIfScoped(namespace, namespace != "").
+		Resource(l.resource).SetHeader("Accept", "application/vnd.kubernetes.protobuf,application/json").MaxRetries(0).Stream(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,29 +9,61 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // metricsList is one of the two lists of metrics.k8s.io. A list of 150,000 pods is some 50 MB, and several hundred as
-// objects of Go, of which 16 bytes for each pod are wanted: so it is read item by item, as it comes, and of each item only
-// the name and the use are looked at.
+// objects of Go, of which some 40 bytes for each pod are wanted: so it is read item by item, as it comes, and of each item only
+// the names, the time and the use are looked at.
 type metricsList struct {
 	resource, kind string
-	use            func(field4 []byte) (Use, error) // what is in one field 4 of the item's protobuf
+	use            func(r *scrape, field4 []byte) error // takes in one field 4 of the item's protobuf
 }
 
-// The lists of k8s.io/metrics/pkg/apis/metrics/v1beta1/generated.proto.
+// The lists of k8s.io/metrics/pkg/apis/metrics/v1/generated.proto, and of v1beta1, which is the same.
 var (
-	nodeMetrics = metricsList{"nodes", "NodeMetricsList", usageEntry}
-	podMetrics  = metricsList{"pods", "PodMetricsList", containerUse}
+	nodeMetrics = metricsList{"nodes", "NodeMetricsList", (*scrape).nodeUse}
+	podMetrics  = metricsList{"pods", "PodMetricsList", (*scrape).containerUse}
 )
 
-// eachUse is given the items of a list, one after the other. The bytes are valid until it returns.
-type eachUse func(namespace, name []byte, use Use)
+// scrape is one item of a list: what was measured of a node, or of a pod and its containers.
+type scrape struct {
+	namespace, name []byte
+	at              int64         // the end of the window, in seconds of Unix time as the API has it; 0 where it does not say
+	window          time.Duration // 0 where the API does not say
+	used                          // of a node, or the sum of the containers
+	parts           []scrapePart  // of a pod: its containers, in the order of the API
+}
+
+// scrapePart is one container.
+type scrapePart struct {
+	name []byte
+	used
+}
+
+// used is an amount that was used.
+type used struct {
+	Use
+	spare   int64 // by how many nanocores CPU is rounded up, less than nano
+	swap    int64 // bytes
+	swapped bool  // swap was reported
+}
+
+// add adds what another has used. CPU is rounded once: several containers together are as in kubectl top, which adds up quantities.
+func (u *used) add(more used) {
+	u.Use, u.spare = u.plus(more.Use), u.spare+more.spare
+	if u.spare >= nano {
+		u.CPU, u.spare = u.CPU-1, u.spare-nano
+	}
+	u.swap, u.swapped = u.swap+more.swap, u.swapped || more.swapped
+}
+
+// eachScrape is given the items of a list, one after the other. They are valid until it returns.
+type eachScrape func(*scrape)
 
 const (
 	wireBuffer = 64 << 10
@@ -41,7 +73,7 @@ const (
 
 // read reads a list, protobuf or JSON, to its end. An error means that nothing of what was taken counts: the list may
 // have ended early.
-func (l metricsList) read(body io.Reader, each eachUse) error {
+func (l metricsList) read(body io.Reader, each eachScrape) error {
 	in := bufio.NewReaderSize(body, wireBuffer)
 	start, err := in.Peek(len(magic))
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -56,6 +88,7 @@ func (l metricsList) read(body io.Reader, each eachUse) error {
 	return l.readJSON(json.NewDecoder(in), each)
 }
 
+// check makes sure of the kind; versions differ in their name alone.
 func (l metricsList) check(kind string) error {
 	if kind != l.kind {
 		return fmt.Errorf("the answer is of the kind %q, not %s", kind, l.kind)
@@ -64,7 +97,7 @@ func (l metricsList) check(kind string) error {
 }
 
 // readProtobuf reads the envelope.
-func (l metricsList) readProtobuf(in *protoStream, each eachUse) error {
+func (l metricsList) readProtobuf(in *protoStream, each eachScrape) error {
 	if _, err := in.take(uint64(len(magic))); err != nil {
 		return err
 	}
@@ -99,7 +132,8 @@ func (l metricsList) readProtobuf(in *protoStream, each eachUse) error {
 }
 
 // readItems reads the list itself, which ends where the envelope says: metadata = 1, items = 2.
-func (l metricsList) readItems(in *protoStream, end uint64, each eachUse) error {
+func (l metricsList) readItems(in *protoStream, end uint64, each eachScrape) error {
+	var item scrape
 	for in.at < end {
 		field, size, err := in.head()
 		if err != nil {
@@ -110,9 +144,10 @@ func (l metricsList) readItems(in *protoStream, end uint64, each eachUse) error 
 			return err
 		}
 		if field == 2 {
-			if err := l.readItem(value, each); err != nil {
+			if err := l.readItem(value, &item); err != nil {
 				return err
 			}
+			each(&item)
 		}
 	}
 	if in.at > end {
@@ -121,59 +156,86 @@ func (l metricsList) readItems(in *protoStream, end uint64, each eachUse) error 
 	return nil
 }
 
-// readItem reads a NodeMetrics or a PodMetrics: metadata = 1, and in field 4 usage or containers.
-func (l metricsList) readItem(b []byte, each eachUse) error {
-	var namespace, name []byte
-	var use Use
+// readItem reads a NodeMetrics or a PodMetrics: metadata = 1, timestamp = 2, window = 3, and in field 4 usage or containers.
+func (l metricsList) readItem(b []byte, into *scrape) error {
+	*into = scrape{parts: into.parts[:0]}
+	f := fields{rest: b}
+	for f.next() {
+		var err error
+		switch f.number {
+		case 1:
+			err = into.readMeta(f.value)
+		case 2: // a Time: seconds = 1
+			into.at, err = firstNumber(f.value)
+		case 3: // a Duration: nanoseconds = 1
+			var n int64
+			n, err = firstNumber(f.value)
+			into.window = time.Duration(n)
+		case 4:
+			err = l.use(into, f.value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return f.err
+}
+
+// readMeta reads an ObjectMeta: name = 1, namespace = 3.
+func (r *scrape) readMeta(b []byte) error {
 	f := fields{rest: b}
 	for f.next() {
 		switch f.number {
-		case 1: // an ObjectMeta: name = 1, namespace = 3
-			meta := fields{rest: f.value}
-			for meta.next() {
-				switch meta.number {
-				case 1:
-					name = meta.value
-				case 3:
-					namespace = meta.value
-				}
-			}
-			if meta.err != nil {
-				return meta.err
-			}
-		case 4:
-			more, err := l.use(f.value)
+		case 1:
+			r.name = f.value
+		case 3:
+			r.namespace = f.value
+		}
+	}
+	return f.err
+}
+
+// firstNumber is field 1 of a message, 0 if it is not there.
+func firstNumber(b []byte) (n int64, err error) {
+	f := fields{rest: b}
+	for f.next() {
+		if f.number == 1 {
+			n = int64(f.varint)
+		}
+	}
+	return n, f.err
+}
+
+// nodeUse takes in one entry of a node's usage.
+func (r *scrape) nodeUse(b []byte) error {
+	more, err := usageEntry(b)
+	r.add(more)
+	return err
+}
+
+// containerUse takes in a ContainerMetrics: name = 1, usage = 2.
+func (r *scrape) containerUse(b []byte) error {
+	var c scrapePart
+	f := fields{rest: b}
+	for f.next() {
+		switch f.number {
+		case 1:
+			c.name = f.value
+		case 2:
+			more, err := usageEntry(f.value)
 			if err != nil {
 				return err
 			}
-			use = use.plus(more)
+			c.add(more)
 		}
 	}
-	if f.err != nil {
-		return f.err
-	}
-	each(namespace, name, use)
-	return nil
+	r.add(c.used)
+	r.parts = append(r.parts, c)
+	return f.err
 }
 
-// containerUse reads a ContainerMetrics: usage = 2.
-func containerUse(b []byte) (Use, error) {
-	var sum Use
-	f := fields{rest: b}
-	for f.next() {
-		if f.number == 2 {
-			more, err := usageEntry(f.value)
-			if err != nil {
-				return Use{}, err
-			}
-			sum = sum.plus(more)
-		}
-	}
-	return sum, f.err
-}
-
-// usageEntry reads one entry of a map of quantities: key = 1, value = 2. Nothing but CPU and memory counts.
-func usageEntry(b []byte) (Use, error) {
+// usageEntry reads one entry of a map of quantities: key = 1, value = 2. Nothing but CPU, memory and swap counts.
+func usageEntry(b []byte) (used, error) {
 	var key, value []byte
 	f := fields{rest: b}
 	for f.next() {
@@ -185,47 +247,87 @@ func usageEntry(b []byte) (Use, error) {
 		}
 	}
 	if f.err != nil {
-		return Use{}, f.err
+		return used{}, f.err
 	}
 	switch string(key) {
 	case string(corev1.ResourceCPU):
-		n, err := quantity(value, "n", (*resource.Quantity).MilliValue)
-		return Use{CPU: n}, err
+		return cpuQuantity(value)
 	case string(corev1.ResourceMemory):
-		n, err := quantity(value, "Ki", (*resource.Quantity).Value)
-		return Use{Memory: n}, err
+		n, err := byteQuantity(value)
+		return used{Use: Use{Memory: n}}, err
+	case resourceSwap:
+		n, err := byteQuantity(value)
+		return used{swap: n, swapped: true}, err
 	}
-	return Use{}, nil
+	return used{}, nil
 }
 
-// quantity reads a Quantity: its text = 1, no text for zero. Of whole numbers with the unit that metrics-server mostly has,
-// nanocores and KiB, it is read at once; everything else is the library's business.
-func quantity(b []byte, unit string, library func(*resource.Quantity) int64) (int64, error) {
-	var text []byte
+// resourceSwap is the key of swap in a sample, where it is reported (pkg/cmd/top/top_node.go of kubectl).
+const resourceSwap = "swap"
+
+// cpuQuantity reads a Quantity of CPU. Of nanocores, as metrics-server has them, it is read at once; everything else is the
+// library's business.
+func cpuQuantity(b []byte) (used, error) {
+	text, err := rawQuantity(b)
+	if err != nil || len(text) == 0 {
+		return used{}, err
+	}
+	if n, after := digits(text); string(after) == "n" && len(after) < len(text) {
+		return nanocores(n), nil
+	}
+	q, err := parsed(text)
+	return usedCPU(&q), err
+}
+
+// byteQuantity reads a Quantity of bytes, in the same way of KiB.
+func byteQuantity(b []byte) (int64, error) {
+	text, err := rawQuantity(b)
+	if err != nil || len(text) == 0 {
+		return 0, err
+	}
+	if n, after := digits(text); string(after) == "Ki" && len(after) < len(text) {
+		return n << 10, nil
+	}
+	q, err := parsed(text)
+	return q.Value(), err
+}
+
+// rawQuantity is what is in a Quantity: its text = 1, no text for zero.
+func rawQuantity(b []byte) (text []byte, err error) {
 	f := fields{rest: b}
 	for f.next() {
 		if f.number == 1 {
 			text = f.value
 		}
 	}
-	if f.err != nil || len(text) == 0 {
-		return 0, f.err
-	}
-	if n, after := digits(text); string(after) == unit && len(after) < len(text) {
-		if unit == "n" {
-			return (n + nano - 1) / nano, nil // rounded up, as MilliValue does
-		}
-		return n << 10, nil
-	}
+	return text, f.err
+}
+
+func parsed(text []byte) (resource.Quantity, error) {
 	q, err := resource.ParseQuantity(string(text))
 	if err != nil {
-		return 0, fmt.Errorf("read the quantity %q: %w", text, err)
+		return resource.Quantity{}, fmt.Errorf("read the quantity %q: %w", text, err)
 	}
-	return library(&q), nil
+	return q, nil
 }
 
 // nano is how many nanocores make a millicore.
 const nano = 1_000_000
+
+// nanocores rounds up, as MilliValue does.
+func nanocores(n int64) used {
+	milli := (n + nano - 1) / nano
+	return used{Use: Use{CPU: milli}, spare: milli*nano - n}
+}
+
+// usedCPU is a quantity of CPU; of what no machine has, parts of a millicore do not count.
+func usedCPU(q *resource.Quantity) used {
+	const most = 1 << 40
+	if milli := q.MilliValue(); milli <= 0 || milli > most {
+		return used{Use: Use{CPU: milli}}
+	}
+	return nanocores(q.ScaledValue(resource.Nano))
+}
 
 // digits reads the number that b begins with, up to 15 digits of it: as many can be multiplied by 1024.
 func digits(b []byte) (n int64, after []byte) {
@@ -298,101 +400,4 @@ func unexpected(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// metricsItem is a NodeMetrics, which has a usage, or a PodMetrics, which has containers, as JSON.
-type metricsItem struct {
-	Metadata struct{ Namespace, Name string }
-	Usage    corev1.ResourceList
-	// Containers are those of a pod.
-	Containers []struct{ Usage corev1.ResourceList }
-}
-
-func (i *metricsItem) sum() Use {
-	total := useOf(i.Usage)
-	for k := range i.Containers {
-		total = total.plus(useOf(i.Containers[k].Usage))
-	}
-	return total
-}
-
-func useOf(l corev1.ResourceList) Use {
-	return Use{CPU: l.Cpu().MilliValue(), Memory: l.Memory().Value()}
-}
-
-func (u Use) plus(v Use) Use { return Use{CPU: u.CPU + v.CPU, Memory: u.Memory + v.Memory} }
-
-// readJSON reads a list and nothing behind it.
-func (l metricsList) readJSON(in *json.Decoder, each eachUse) error {
-	var is metav1.TypeMeta
-	err := object(in, func(key string) error {
-		switch key {
-		case "kind":
-			return in.Decode(&is.Kind)
-		case "items":
-			return array(in, func() error {
-				var item metricsItem
-				if err := in.Decode(&item); err != nil {
-					return err
-				}
-				each([]byte(item.Metadata.Namespace), []byte(item.Metadata.Name), item.sum())
-				return nil
-			})
-		}
-		var other json.RawMessage
-		return in.Decode(&other)
-	})
-	if err != nil {
-		return unexpected(err)
-	}
-	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		if err == nil {
-			err = errors.New("something follows the list")
-		}
-		return err
-	}
-	return l.check(is.Kind)
-}
-
-// object reads a JSON object; value reads the value that comes next.
-func object(in *json.Decoder, value func(key string) error) error {
-	if begin, err := in.Token(); err != nil || begin != json.Delim('{') {
-		return wrong(err, "an object", begin)
-	}
-	for in.More() {
-		key, err := in.Token()
-		if err != nil {
-			return err
-		}
-		if err := value(key.(string)); err != nil { // the decoder lets nothing but a string be a key
-			return err
-		}
-	}
-	_, err := in.Token()
-	return err
-}
-
-// array reads a JSON array, or null, which is how Go writes one that is empty.
-func array(in *json.Decoder, value func() error) error {
-	begin, err := in.Token()
-	if err == nil && begin == nil {
-		return nil
-	}
-	if err != nil || begin != json.Delim('[') {
-		return wrong(err, "an array", begin)
-	}
-	for in.More() {
-		if err := value(); err != nil {
-			return err
-		}
-	}
-	_, err = in.Token()
-	return err
-}
-
-func wrong(err error, want string, is json.Token) error {
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("%v is not %s", is, want)
 }

@@ -12,12 +12,15 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	metricsv1 "k8s.io/metrics/pkg/apis/metrics/v1"
 	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 	metricsscheme "k8s.io/metrics/pkg/client/clientset/versioned/scheme"
 	"pgregory.net/rapid"
@@ -55,30 +58,142 @@ func typed(t testing.TB, body []byte) apiruntime.Object {
 // typedUses gives what is in a list by the accessors of the library.
 func typedUses(list apiruntime.Object) map[PodKey]Use {
 	out := map[PodKey]Use{}
-	add := func(o metav1.ObjectMeta, l corev1.ResourceList) {
-		k := PodKey{o.Namespace, o.Name}
-		out[k] = Use{out[k].CPU + l.Cpu().MilliValue(), out[k].Memory + l.Memory().Value()}
+	for key, one := range typedTold(list) {
+		out[key] = one.Use
+	}
+	return out
+}
+
+// cpuSum is what kubectl top shows of several containers: it rounds the sum. What no machine has is added up as it comes.
+func cpuSum(all []corev1.ResourceList) int64 {
+	var sum resource.Quantity
+	var each int64
+	usual := true
+	for _, l := range all {
+		sum.Add(*l.Cpu())
+		each += l.Cpu().MilliValue()
+		usual = usual && l.Cpu().Sign() >= 0 && l.Cpu().MilliValue() <= 1<<40
+	}
+	if usual {
+		return sum.MilliValue()
+	}
+	return each
+}
+
+func streamed(l metricsList, body io.Reader) (map[PodKey]Use, error) {
+	out := map[PodKey]Use{}
+	err := l.read(body, func(r *scrape) { out[PodKey{string(r.namespace), string(r.name)}] = r.Use })
+	return out, err
+}
+
+// told is everything that is taken of one item.
+type told struct {
+	At         int64
+	Window     time.Duration
+	Use        Use
+	Swap       int64 // -1 where it is not reported
+	Containers []toldPart
+}
+
+type toldPart struct {
+	Name string
+	Use  Use
+	Swap int64
+}
+
+// streamedTold gives everything that is taken of a list.
+func streamedTold(l metricsList, body io.Reader) (map[PodKey]told, error) {
+	swap := func(u used) int64 {
+		if !u.swapped {
+			return -1
+		}
+		return u.swap
+	}
+	out := map[PodKey]told{}
+	err := l.read(body, func(r *scrape) {
+		one := told{At: r.at, Window: r.window, Use: r.Use, Swap: swap(r.used)}
+		for _, c := range r.parts {
+			one.Containers = append(one.Containers, toldPart{string(c.name), c.Use, swap(c.used)})
+		}
+		out[PodKey{string(r.namespace), string(r.name)}] = one
+	})
+	return out, err
+}
+
+// typedTold gives the same by the accessors of the library.
+func typedTold(list apiruntime.Object) map[PodKey]told {
+	out := map[PodKey]told{}
+	of := func(at metav1.Time, window metav1.Duration) told {
+		one := told{Window: window.Duration, Swap: -1}
+		if !at.IsZero() {
+			one.At = at.Unix()
+		}
+		return one
+	}
+	useOf := func(l corev1.ResourceList) (Use, int64) {
+		if swap, ok := l["swap"]; ok {
+			return Use{l.Cpu().MilliValue(), l.Memory().Value()}, swap.Value()
+		}
+		return Use{l.Cpu().MilliValue(), l.Memory().Value()}, -1
+	}
+	pod := func(o metav1.ObjectMeta, one told, names []string, uses []corev1.ResourceList) {
+		reported, swap := false, int64(0)
+		for i, l := range uses {
+			u, s := useOf(l)
+			one.Use.Memory += u.Memory
+			if _, ok := l["swap"]; ok {
+				reported, swap = true, swap+s
+			}
+			one.Containers = append(one.Containers, toldPart{names[i], u, s})
+		}
+		if one.Use.CPU = cpuSum(uses); reported {
+			one.Swap = swap
+		}
+		out[PodKey{o.Namespace, o.Name}] = one
+	}
+	node := func(o metav1.ObjectMeta, one told, l corev1.ResourceList) {
+		one.Use, one.Swap = useOf(l)
+		out[PodKey{o.Namespace, o.Name}] = one
 	}
 	switch list := list.(type) {
 	case *metricsv1beta1.PodMetricsList:
 		for _, p := range list.Items {
-			add(p.ObjectMeta, nil)
+			var names []string
+			var uses []corev1.ResourceList
 			for _, c := range p.Containers {
-				add(p.ObjectMeta, c.Usage)
+				names, uses = append(names, c.Name), append(uses, c.Usage)
 			}
+			pod(p.ObjectMeta, of(p.Timestamp, p.Window), names, uses)
+		}
+	case *metricsv1.PodMetricsList:
+		for _, p := range list.Items {
+			var names []string
+			var uses []corev1.ResourceList
+			for _, c := range p.Containers {
+				names, uses = append(names, c.Name), append(uses, c.Usage)
+			}
+			pod(p.ObjectMeta, of(p.Timestamp, p.Window), names, uses)
 		}
 	case *metricsv1beta1.NodeMetricsList:
 		for _, n := range list.Items {
-			add(n.ObjectMeta, n.Usage)
+			node(n.ObjectMeta, of(n.Timestamp, n.Window), n.Usage)
+		}
+	case *metricsv1.NodeMetricsList:
+		for _, n := range list.Items {
+			node(n.ObjectMeta, of(n.Timestamp, n.Window), n.Usage)
 		}
 	}
 	return out
 }
 
-func streamed(l metricsList, body io.Reader) (map[PodKey]Use, error) {
-	out := map[PodKey]Use{}
-	err := l.read(body, func(namespace, name []byte, use Use) { out[PodKey{string(namespace), string(name)}] = use })
-	return out, err
+// asV1 gives a list of v1beta1 in v1.
+func asV1(t testing.TB, list apiruntime.Object) apiruntime.Object {
+	t.Helper()
+	text, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return typed(t, bytes.Replace(text, []byte("metrics.k8s.io/v1beta1"), []byte("metrics.k8s.io/v1"), 1))
 }
 
 // podMetricsOf makes a list of n pods as metrics-server gives it.
@@ -116,27 +231,67 @@ var (
 	})
 )
 
+var anyTime = rapid.Custom(func(t *rapid.T) metav1.Time {
+	return metav1.NewTime(time.Unix(rapid.Int64Range(1, 4_000_000_000).Draw(t, "seconds"), 0))
+})
+
+func anyMetrics(r *rapid.T) []apiruntime.Object {
+	pods := &metricsv1beta1.PodMetricsList{TypeMeta: podListKind}
+	nodes := &metricsv1beta1.NodeMetricsList{TypeMeta: nodeListKind}
+	for i := range rapid.IntRange(0, 5).Draw(r, "items") {
+		window := metav1.Duration{Duration: time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(r, "window"))}
+		pod := metricsv1beta1.PodMetrics{ObjectMeta: anyMeta.Draw(r, "pod"), Timestamp: anyTime.Draw(r, "at"), Window: window}
+		pod.Name += fmt.Sprint("-", i)
+		for range rapid.IntRange(0, 3).Draw(r, "containers") {
+			pod.Containers = append(pod.Containers, metricsv1beta1.ContainerMetrics{
+				Name: rapid.StringMatching(`[a-z]{1,8}`).Draw(r, "container"), Usage: anyUse.Draw(r, "usage"),
+			})
+		}
+		pods.Items = append(pods.Items, pod)
+		node := metricsv1beta1.NodeMetrics{ObjectMeta: anyMeta.Draw(r, "node"), Usage: anyUse.Draw(r, "usage"), Window: window}
+		if rapid.Bool().Draw(r, "dated") {
+			node.Timestamp = anyTime.Draw(r, "at")
+		}
+		node.Name += fmt.Sprint("-", i)
+		nodes.Items = append(nodes.Items, node)
+	}
+	return []apiruntime.Object{pods, nodes}
+}
+
+// The reader takes of every list, in both versions and both forms, what the typed client does.
 func TestStreamedListsSayWhatDecodedOnesSay(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		pods := &metricsv1beta1.PodMetricsList{TypeMeta: podListKind}
-		nodes := &metricsv1beta1.NodeMetricsList{TypeMeta: nodeListKind}
-		for i := range rapid.IntRange(0, 5).Draw(r, "items") {
-			pod := metricsv1beta1.PodMetrics{ObjectMeta: anyMeta.Draw(r, "pod")}
-			pod.Name += fmt.Sprint("-", i)
-			for range rapid.IntRange(0, 3).Draw(r, "containers") {
-				pod.Containers = append(pod.Containers, metricsv1beta1.ContainerMetrics{Name: "c", Usage: anyUse.Draw(r, "usage")})
-			}
-			pods.Items = append(pods.Items, pod)
-			node := metricsv1beta1.NodeMetrics{ObjectMeta: anyMeta.Draw(r, "node"), Usage: anyUse.Draw(r, "usage")}
-			node.Name += fmt.Sprint("-", i)
-			nodes.Items = append(nodes.Items, node)
-		}
-		for list, of := range map[apiruntime.Object]metricsList{pods: podMetrics, nodes: nodeMetrics} {
-			for form, body := range encoded(t, list) {
-				got, err := streamed(of, iotest.OneByteReader(bytes.NewReader(body)))
-				if want := typedUses(typed(t, body)); err != nil || !maps.Equal(got, want) {
-					r.Fatalf("%s of %s: %v\ngot  %v\nwant %v", form, of.resource, err, got, want)
+		for i, beta := range anyMetrics(r) {
+			of := []metricsList{podMetrics, nodeMetrics}[i]
+			for _, list := range []apiruntime.Object{beta, asV1(t, beta)} {
+				for form, body := range encoded(t, list) {
+					got, err := streamedTold(of, iotest.OneByteReader(bytes.NewReader(body)))
+					if diff := cmp.Diff(typedTold(typed(t, body)), got); err != nil || diff != "" {
+						r.Fatalf("%s of %s %T: %v\n%s", form, of.resource, list, err, diff)
+					}
 				}
+			}
+		}
+	})
+}
+
+// Whatever comes, the reader ends; and what the library can read, the reader reads alike.
+func FuzzMetricsList(f *testing.F) {
+	beta := podMetricsOf(2)
+	for _, list := range []apiruntime.Object{beta, asV1(f, beta), &metricsv1beta1.NodeMetricsList{TypeMeta: nodeListKind}} {
+		for _, body := range encoded(f, list) {
+			f.Add(body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, l := range []metricsList{podMetrics, nodeMetrics} {
+			got, err := streamedTold(l, bytes.NewReader(body))
+			list, _, bad := metricsscheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+			if err != nil || bad != nil || list.GetObjectKind().GroupVersionKind().Kind != l.kind {
+				continue
+			}
+			if want := typedTold(list); !maps.EqualFunc(want, got, func(a, b told) bool { return a.Use == b.Use && a.At == b.At }) {
+				t.Errorf("got  %v\nwant %v", got, want)
 			}
 		}
 	})
@@ -222,12 +377,11 @@ func pollPods(t testing.TB, body []byte, was PodUses) PodUses {
 	if err := podMetrics.read(bytes.NewReader(body), out.add); err != nil {
 		t.Fatal(err)
 	}
-	out.sort()
-	return out
+	return out.done()
 }
 
 func TestAPollOfAClusterThatStaysCostsOneSliceOfSamples(t *testing.T) {
-	const pods, perPod, rest = 10_000, 33, 80 << 10 // 32 bytes, and room for one more pod in 64; the buffer and the reader
+	const pods, perPod, rest = 10_000, 100, 80 << 10 // 64 bytes, 16 for each of two containers, at most 2 of the index, and room for one more pod in 64; the buffer and the reader
 	body := encoded(t, podMetricsOf(pods))["protobuf"]
 	was := pollPods(t, body, PodUses{salt: newSalt()})
 	const polls = 20

@@ -24,6 +24,7 @@ type Node struct {
 	Kernel     string // with the architecture, as kubectl has it: 6.1.0-28-amd64 (amd64)
 	Runtime    string // container runtime with its version: containerd://2.1.4
 	Zone       string // label topology.kubernetes.io/zone, or its predecessor
+	Labels     Labels
 
 	Ready    NodeCondition   // Type is "" if the node has no such condition
 	Problems []NodeCondition // all other conditions that are not as on a healthy node, in the order of the API
@@ -34,8 +35,11 @@ type Node struct {
 
 	Allocatable NodeResources // what pods may have; the capacity if the node does not say
 	Capacity    NodeResources
+	// SwapCapacity is how much swap the machine has, in bytes (status.nodeInfo.swap); -1 where the kubelet does not say.
+	SwapCapacity int64
 
-	blind bool // no condition that the kubelet sets is known to be good or bad
+	text  string // see Text; NewNode makes it
+	blind bool   // no condition that the kubelet sets is known to be good or bad
 }
 
 // NodeCondition is one entry of status.conditions.
@@ -75,15 +79,19 @@ func NewNode(node *corev1.Node) *Node {
 		Created: node.CreationTimestamp.Time, Version: shared(info.KubeletVersion),
 		InternalIP: address(node, corev1.NodeInternalIP), ExternalIP: address(node, corev1.NodeExternalIP),
 		OSImage: shared(known(info.OSImage)), Kernel: shared(kernel(info)),
-		Runtime: shared(known(info.ContainerRuntimeVersion)), Zone: zone(node),
-		Unschedulable: node.Spec.Unschedulable,
-		Capacity:      nodeResources(node.Status.Capacity), Allocatable: nodeResources(node.Status.Allocatable),
+		Runtime: shared(known(info.ContainerRuntimeVersion)), Zone: zone(node), Labels: NewLabels(node.Labels),
+		Unschedulable: node.Spec.Unschedulable, SwapCapacity: -1,
+		Capacity: nodeResources(node.Status.Capacity), Allocatable: nodeResources(node.Status.Allocatable),
 	}
 	if len(node.Status.Allocatable) == 0 {
 		n.Allocatable = n.Capacity
 	}
+	if s := info.Swap; s != nil && s.Capacity != nil {
+		n.SwapCapacity = *s.Capacity
+	}
 	n.setConditions(node.Status.Conditions)
 	n.setTaints(node.Spec.Taints)
+	n.text = n.Text()
 	return n
 }
 
@@ -125,6 +133,21 @@ func (n *Node) Matches(word string, _ Moment) bool {
 		}
 	}
 	return false
+}
+
+// Text is what Matches looks through, in lower case, each part on a line.
+func (n *Node) Text() string {
+	if n.text != "" {
+		return n.text
+	}
+	parts := []string{n.Name, n.Status, n.StatusText(), n.Roles, n.Version, n.InternalIP, n.ExternalIP, n.Zone}
+	for i := range n.Problems {
+		parts = append(parts, n.Problems[i].Type)
+	}
+	for i := range n.Taints {
+		parts = append(parts, n.Taints[i].Key)
+	}
+	return strings.ToLower(strings.Join(parts, fieldEnd))
 }
 
 // State is what the node's pods need to know of it.

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"ktriage/internal/safe"
 )
@@ -42,24 +43,64 @@ const stride = 4096
 
 // filter gives the entries that pass; false if it was overtaken by another question. Every processor takes a part: what
 // costs is to wait for memory.
-func (q *Query[R]) filter(all []entry[R], m Moment, overtaken func() bool, room *room[R]) (kept []entry[R], ok bool) {
+func (q *Query[R]) filter(all []entry[R], m Moment, overtaken func() bool, room *room[R]) (kept []entry[R], due time.Time, ok bool) {
 	parts := slices.Collect(slices.Chunk(all, max(stride, (len(all)-1)/runtime.GOMAXPROCS(0)+1)))
 	room.parts = slices.Grow(room.parts[:0], len(parts))[:len(parts)]
+	room.dues = slices.Grow(room.dues[:0], len(parts))[:len(parts)]
 	var done sync.WaitGroup
 	for i, part := range parts {
 		done.Add(1)
 		safe.Go("filter", func() {
 			defer done.Done()
-			room.parts[i] = q.filterPart(room.parts[i][:0], part, m, overtaken)
+			room.parts[i], room.dues[i] = q.filterPart(room.parts[i][:0], part, m, overtaken)
 		})
 	}
 	done.Wait()
-	return room.take(), !overtaken()
+	for _, at := range room.dues {
+		due = soonest(due, at)
+	}
+	return room.take(), notSoon(due, m), !overtaken()
+}
+
+// lookGap is how far apart two looks of a filter are that nothing but the time asks for.
+const lookGap = time.Second
+
+// notSoon puts off what is due until lookGap has passed.
+func notSoon(due time.Time, m Moment) time.Time {
+	if least := m.Now.Add(lookGap); !due.IsZero() && due.Before(least) {
+		return least
+	}
+	return due
+}
+
+// soonest gives the first of two times; the zero time is never.
+func soonest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// sooner gives when the filter must look again once some rows have changed.
+func (q *Query[R]) sooner(due time.Time, changes map[string]change[R], m Moment) time.Time {
+	var none R
+	if q.Until == nil {
+		return due
+	}
+	for _, c := range changes {
+		if c.is.row != none {
+			due = soonest(due, notSoon(q.Until(c.is.row, m), m))
+		}
+	}
+	return due
 }
 
 // room is where the parts of an answer are put together, again and again: typing a word leaves no garbage behind but the
 // answers themselves.
-type room[R Row] struct{ parts [][]entry[R] }
+type room[R Row] struct {
+	parts [][]entry[R]
+	dues  []time.Time
+}
 
 // take gives what is in the room, and empties it, so that it keeps no row alive.
 func (r *room[R]) take() []entry[R] {
@@ -70,18 +111,22 @@ func (r *room[R]) take() []entry[R] {
 	return all
 }
 
-func (q *Query[R]) filterPart(kept, part []entry[R], m Moment, overtaken func() bool) []entry[R] {
+func (q *Query[R]) filterPart(kept, part []entry[R], m Moment, overtaken func() bool) ([]entry[R], time.Time) {
+	var due time.Time
 	for some := range slices.Chunk(part, stride) {
 		if overtaken() {
-			return kept
+			return kept, due
 		}
 		for _, e := range some {
 			if q.Keep(e.row, m) {
 				kept = append(kept, e)
 			}
+			if q.Until != nil {
+				due = soonest(due, q.Until(e.row, m))
+			}
 		}
 	}
-	return kept
+	return kept, due
 }
 
 // renew takes the old versions of the changed rows out of an order, and puts the new ones in, those that

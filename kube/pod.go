@@ -2,6 +2,7 @@ package kube
 
 import (
 	"iter"
+	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +20,7 @@ type Pod struct {
 	IP        string // first of status.podIPs
 	OwnerKind string // of the controller: ReplicaSet, StatefulSet, DaemonSet, Job, Node for static pods, …
 	OwnerName string // of the controller
+	Labels    Labels
 
 	Phase corev1.PodPhase // Pending, Running, Succeeded, Failed or Unknown
 
@@ -34,6 +36,8 @@ type Pod struct {
 	// Deletion is nil unless the pod is being deleted.
 	Deletion *Deletion
 
+	shares shares // of each container
+
 	text string // what a filter searches, in lower case; NewPod makes it
 
 	Ready      int32 // containers that are ready, as kubectl counts them: with sidecars, without ephemeral ones
@@ -41,7 +45,7 @@ type Pod struct {
 	Done       int32 // of these, the ones that have ended with exit code 0
 	Restarts   int32 // the RESTARTS column of kubectl
 
-	Gates, GatesTrue uint16 // readiness gates, and how many of them are true
+	Gates, GatesTrue uint8 // readiness gates, and how many of them are true; at most 255
 
 	QoS        QoS
 	Unready    bool // the condition Ready is there and is not True
@@ -85,7 +89,7 @@ func NewPod(pod *corev1.Pod) *Pod {
 	requests, limits := podResources(pod)
 	p := &Pod{
 		Namespace: shared(pod.Namespace), Name: clean(pod.Name), UID: clean(string(pod.UID)),
-		Node: shared(pod.Spec.NodeName), Status: shared(status), IP: podIP(pod),
+		Node: shared(pod.Spec.NodeName), Status: shared(status), IP: podIP(pod), Labels: NewLabels(pod.Labels),
 		Phase: corev1.PodPhase(shared(string(pod.Status.Phase))),
 
 		Created: pod.CreationTimestamp.Time, LastRestart: last, StateSince: stateSince(pod),
@@ -99,6 +103,7 @@ func NewPod(pod *corev1.Pod) *Pod {
 	p.setOwner(pod)
 	p.setReadiness(pod)
 	p.setDeletion(pod)
+	p.shares = sharesOf(pod)
 	p.Why = evidence(pod, p)
 	p.index()
 	return p
@@ -140,6 +145,9 @@ func (p *Pod) ReadinessGates() string {
 
 // NominatedNode is the node that the scheduler means to bind the pod to, "" if none.
 func (p *Pod) NominatedNode() string { return p.why().NominatedNode }
+
+// Past reports whether the pod says only what it said before its node fell silent, or was deleted: its status has a "?".
+func (p *Pod) Past(m Moment) bool { return p.history(m) }
 
 // history reports whether the pod says only what it said before its node fell silent, or was deleted.
 func (p *Pod) history(m Moment) bool {
@@ -259,8 +267,8 @@ func lasting(pod *corev1.Pod) iter.Seq[*corev1.ContainerStatus] {
 	}
 }
 
-func gates(pod *corev1.Pod) (all, isTrue uint16) {
-	for i := range pod.Spec.ReadinessGates {
+func gates(pod *corev1.Pod) (all, isTrue uint8) {
+	for i := range pod.Spec.ReadinessGates[:min(len(pod.Spec.ReadinessGates), math.MaxUint8)] {
 		all++
 		if conditionTrue(pod, pod.Spec.ReadinessGates[i].ConditionType) {
 			isTrue++

@@ -2,8 +2,9 @@ package kube
 
 import "strings"
 
-// fieldEnd stands between the fields of a pod's text: no word of a filter holds it, so none is found across two fields.
-const fieldEnd = "\x00"
+// fieldEnd stands between the fields of a pod's text: no word of a filter holds it, so none is found across two fields, and
+// what a regular expression calls a line is one field.
+const fieldEnd = "\n"
 
 // index makes the text that a filter searches: one stretch of memory for each pod instead of seven, because what a letter
 // typed costs at 150,000 pods is what it waits for memory. Name and IP, which no two pods share, live in it.
@@ -25,6 +26,9 @@ func in(text string, at int, s string) string {
 	}
 	return s
 }
+
+// Text is what a filter searches: namespace/name, IP, node, status and owner's kind/name in lower case, each on a line.
+func (p *Pod) Text() string { return p.text }
 
 // Matches reports whether word, already lower-cased, occurs in what a filter searches: namespace/name, status, node,
 // owner's kind/name, or IP.

@@ -15,12 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// A row needs a small part of its object; most of the rest is managedFields, labels, environment, probes and volumes. To
+// A row needs a small part of its object; most of the rest is managedFields, environment, probes and volumes. To
 // decode those and to collect them as garbage would be most of what it costs to load 150,000 pods. So what no row needs is
 // cut out of the protobuf bytes before the typed decoder sees them; NewPod and NewNode are none the wiser.
 //
-// What stays is declared here and in workloadprune.go, by the field numbers of k8s.io/api/core/v1/generated.proto and
-// k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto. A row that reads another field needs it here too:
+// What stays is declared here, in workloadprune.go and in eventprune.go, by the field numbers of
+// k8s.io/api/core/v1/generated.proto and k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto. A row that reads another field needs it here too:
 // TestRowsOfPrunedObjectsAreThoseOfFullOnes fails until it has it.
 
 // keep says what stays of a message: of the fields that it lists, what they say; nothing of the others.
@@ -55,7 +55,7 @@ func objects(lists bool) *keep {
 // keptObjects are what stays of each kind, by apiVersion and kind.
 func keptObjects() map[string]map[string]*keep {
 	all := maps.Clone(keptWorkloads)
-	all["v1"] = map[string]*keep{"Pod": keptPod, "Node": keptNode}
+	all["v1"] = map[string]*keep{"Pod": keptPod, "Node": keptNode, "Event": keptEvent}
 	return all
 }
 
@@ -97,6 +97,7 @@ var (
 			8:  whole,           // creationTimestamp
 			9:  whole,           // deletionTimestamp
 			10: whole,           // deletionGracePeriodSeconds
+			11: whole,           // labels
 			12: keptAnnotations, // annotations
 			13: message(byNumber{ // ownerReferences
 				1: whole, // kind
@@ -204,6 +205,7 @@ var (
 				6:  whole, // containerRuntimeVersion
 				7:  whole, // kubeletVersion
 				10: whole, // architecture
+				11: whole, // swap
 			}),
 		}),
 	})

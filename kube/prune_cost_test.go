@@ -109,10 +109,10 @@ func podReader(tb testing.TB, codecs kruntime.NegotiatedSerializer) func() {
 }
 
 // TestPodsFromTheWireAreCheap bounds what a pod costs from the frame of a watch to its row: 86 allocations when it was
-// written, of 198. What is left is mostly maps of resources and lists that grow. Under the race detector sync.Pool forgets one buffer in
+// written, of 198, and 12 more for four labels. What is left is mostly maps of resources and labels, and lists that grow. Under the race detector sync.Pool forgets one buffer in
 // four on purpose: each of those is two more.
 func TestPodsFromTheWireAreCheap(t *testing.T) {
-	const most = 90
+	const most = 102
 	if n := testing.AllocsPerRun(200, podReader(t, prunedCodecs)); n > most {
 		t.Errorf("got %v allocations, want at most %d", n, most)
 	}

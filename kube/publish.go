@@ -103,6 +103,13 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 	if c.csrs.publish(m, changed&Nodes, besideAll[*CSR](changed&Nodes != 0)) {
 		out |= CSRs
 	}
+	m.ServingWaits = c.servingWaits
+	if c.publishEvents(&m) {
+		out |= Events
+	}
+	if c.publishUsers(m, changed) {
+		out |= Totals | Containers
+	}
 	c.moment.Store(&m)
 	if c.nodes.show(m, changed&(Metrics|Pods)|c.moved&Pods, nodes) {
 		out |= Nodes
@@ -159,7 +166,7 @@ func (c *Cluster) settle() Kinds {
 // untilDue is the time until some row must be judged again.
 func (c *Cluster) untilDue() time.Duration {
 	wait := time.Hour
-	for _, at := range []time.Time{c.nodes.nextDue(), c.pods.nextDue(), c.workloads.nextDue(), c.certs.nextDue(), c.csrs.nextDue()} {
+	for _, at := range []time.Time{c.usersDue(), c.nodes.nextDue(), c.pods.nextDue(), c.workloads.nextDue(), c.certs.nextDue(), c.csrs.nextDue()} {
 		if !at.IsZero() {
 			wait = min(wait, max(time.Until(at), publishGap))
 		}
@@ -194,7 +201,9 @@ func (c *Cluster) nodeMoved(from, to *Node) {
 
 // podMoved keeps what the pods of each node ask for, and which pods of each workload are not well, under the same rule.
 func (c *Cluster) podMoved(from, to *Pod) {
+	c.users.moved()
 	c.ailingMoved(from, to)
+	c.book.podMoved(from, to)
 	before, after := from.load(), to.load()
 	if before == after {
 		return

@@ -26,6 +26,10 @@ const (
 	Certs // certificates and other credentials with an expiry
 	CSRs  // CertificateSigningRequests
 
+	Events     // what was said of objects, and groups of it
+	Totals     // what the pods of a namespace, node or workload use together
+	Containers // those that use most
+
 	// Workloads are the kinds of the Workloads pane.
 	Workloads = StatefulSets | Deployments | DaemonSets | ReplicaSets | Jobs | CronJobs | Autoscalers | Budgets
 )
@@ -35,6 +39,7 @@ var kindNames = map[Kinds]string{
 	Nodes: "Node", Pods: "Pod", StatefulSets: "StatefulSet", Deployments: "Deployment", DaemonSets: "DaemonSet",
 	ReplicaSets: "ReplicaSet", Jobs: "Job", CronJobs: "CronJob", Autoscalers: "HorizontalPodAutoscaler",
 	Budgets: "PodDisruptionBudget", Claims: "PersistentVolumeClaim", CSRs: "CertificateSigningRequest",
+	Events: "Event",
 }
 
 // Kind is the API's name of a single kind of object ("StatefulSet"), "" for any other set of kinds.
@@ -109,6 +114,11 @@ type Usage struct {
 	Nodes           map[string]Use // by node name
 	Pods            PodUses        // sums over the containers of each pod
 	State           State          // why there is no sample, when there is none
+
+	nodes    nodeUses      // the rest of what is known of nodes
+	step     time.Duration // how far apart samples are; 0 while unknown
+	pastStep time.Duration // how far apart the points of pasts are; 0 for pastStep
+	service  apiService    // how the API server sees the metrics API, if it could not be read
 }
 
 // PodKey names a pod within metrics.k8s.io, which knows no UIDs.
@@ -125,12 +135,16 @@ type Moment struct {
 	Nodes    map[string]NodeState // by node name
 
 	Ailing  map[Owner][]*Pod      // the pods of each workload that are not well
-	Runs    map[Owner][]*Workload // the Jobs of each CronJob
+	Runs    map[Owner][]*Workload // the Jobs of each CronJob, and the ReplicaSets of each Deployment
 	Scalers map[Owner][]*Workload // the autoscalers of each workload
 
 	NodesKnown bool // all nodes that there are are in Nodes
 
 	CertLimits CertLimits // the zero value is DefaultCertLimits
+
+	Said Said // what is known of events as a whole
+
+	ServingWaits int // requests of kubelets for a serving certificate that wait for somebody to approve them
 }
 
 // Load gives what the pods of a node take of it; false if not all of them are known.

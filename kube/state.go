@@ -36,8 +36,8 @@ type State struct {
 	MissingKinds Kinds
 }
 
-// MissingWhat names the rows that are not there: "namespace cart", "cronjobs", "jobs and cronjobs of namespace cart"; "" if
-// all are.
+// MissingWhat names the rows that are not there: "namespace cart", "cronjobs", "jobs and cronjobs of namespace cart", "events of
+// other namespaces"; "" if all are.
 func (s State) MissingWhat() string {
 	what := strings.Join(s.MissingKinds.plurals(), ", ")
 	if i := strings.LastIndex(what, ", "); i >= 0 {
@@ -48,6 +48,8 @@ func (s State) MissingWhat() string {
 		return ""
 	case what == "":
 		return "namespace " + clean(s.MissingFrom)
+	case s.MissingKinds == Events && s.MissingFrom == "": // those of one namespace are there, see lookAtEvents
+		return "events of other namespaces"
 	case s.MissingFrom == "":
 		return what
 	}

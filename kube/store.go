@@ -294,13 +294,16 @@ func (s *store[R]) again(uid string, m Moment, changes map[string]change[R]) {
 	}
 }
 
-// nextDue is when some row must be looked at again, zero if never.
+// nextDue is when some row must be looked at again, or some filter look again, zero if never.
 func (s *store[R]) nextDue() time.Time {
 	var next time.Time
 	for _, at := range s.due {
-		if next.IsZero() || at.Before(next) {
-			next = at
-		}
+		next = soonest(next, at)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.feeds {
+		next = soonest(next, f.due)
 	}
 	return next
 }

@@ -46,6 +46,7 @@ type fields struct {
 	rest   []byte
 	number int
 	value  []byte // nil for a field that has no length
+	varint uint64 // 0 for a field that is none
 	err    error
 }
 
@@ -59,9 +60,12 @@ func (f *fields) next() bool {
 		f.err = errNotProtobuf
 		return false
 	}
-	f.number, f.value = first.number, nil
-	if first.wire == protowire.BytesType {
+	f.number, f.value, f.varint = first.number, nil, 0
+	switch first.wire {
+	case protowire.BytesType:
 		f.value = f.rest[first.head:first.size]
+	case protowire.VarintType:
+		f.varint, _ = protowire.ConsumeVarint(f.rest[first.tag:first.size])
 	}
 	f.rest = f.rest[first.size:]
 	return true

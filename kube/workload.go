@@ -12,6 +12,7 @@ import (
 // itself says of what holds it up; the rest of the reason is with its pods, in Moment.Ailing. Strings are sanitised.
 type Workload struct {
 	Namespace, Name, UID string
+	Labels               Labels
 
 	OwnerKind, OwnerName string // of the controller: Deployment, CronJob, …; "" without one
 
@@ -85,6 +86,8 @@ type Scaler struct {
 	TargetKind, TargetName string
 	Min, Max               int32
 	Metric                 string // the metric that is furthest over its goal: "cpu 92% (goal 70)"; "" if it knows none
+	Measures               []Measure
+	Conditions             []Condition // in the order of the API
 }
 
 // Budget is how many pods may go.
@@ -211,13 +214,23 @@ func (w *Workload) hitch(kind string) *Hitch {
 // identity is the workload as an owner.
 func (w *Workload) identity() Owner { return Owner{w.Kind, w.Namespace, w.Name} }
 
-// runOf is the CronJob whose run this Job is; the zero Owner if it is nobody's.
+// runOf is what has made this to make its pods: the CronJob whose run this Job is, the Deployment of this ReplicaSet; the zero Owner
+// if it is nobody's.
 func (w *Workload) runOf() Owner {
-	if w == nil || w.Kind != Jobs || w.OwnerKind != CronJobs.Kind() {
+	switch {
+	case w == nil:
 		return Owner{}
+	case w.Kind == Jobs && w.OwnerKind == CronJobs.Kind():
+		return Owner{CronJobs, w.Namespace, w.OwnerName}
+	case w.owned():
+		return Owner{Deployments, w.Namespace, w.OwnerName}
 	}
-	return Owner{CronJobs, w.Namespace, w.OwnerName}
+	return Owner{}
 }
+
+// RunsOf are what a workload has made to make its pods: the Jobs of a CronJob, the ReplicaSets of a Deployment that have pods or shall have
+// some. It is nil for others.
+func (w *Workload) RunsOf(m Moment) []*Workload { return m.Runs[w.identity()] }
 
 // scales is what an autoscaler scales; the zero Owner for anything else.
 func (w *Workload) scales() Owner {

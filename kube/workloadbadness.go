@@ -146,6 +146,9 @@ func (w *Workload) jobBadness(m Moment) (uint8, time.Time) {
 
 // lastRunFailed is the newest Job of a CronJob that has ended, if it has failed; nil otherwise.
 func (w *Workload) lastRunFailed(m Moment) *Workload {
+	if w.Kind != CronJobs {
+		return nil
+	}
 	var last *Workload
 	for _, job := range m.Runs[w.identity()] {
 		if !job.finished().IsZero() && (last == nil || job.Created.After(last.Created)) {

@@ -135,5 +135,8 @@ func (w *Workload) scalerStands() string {
 	if w.Scaler.Metric != "" {
 		s += "; " + w.Scaler.Metric
 	}
+	if _, why, ok := strings.Cut(w.WantsText(), ": "); ok && w.Desired != w.Ready {
+		s += ", so " + why
+	}
 	return s
 }

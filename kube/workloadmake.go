@@ -45,7 +45,7 @@ func NewWorkload(o runtime.Object) *Workload {
 func newWorkload(kind Kinds, meta *metav1.ObjectMeta, observed int64) *Workload {
 	w := &Workload{
 		Kind: kind, Namespace: shared(meta.Namespace), Name: clean(meta.Name), UID: clean(string(meta.UID)),
-		Created: meta.CreationTimestamp.Time, Unobserved: observed < meta.Generation,
+		Labels: NewLabels(meta.Labels), Created: meta.CreationTimestamp.Time, Unobserved: observed < meta.Generation,
 	}
 	if owner := metav1.GetControllerOfNoCopy(meta); owner != nil {
 		w.OwnerKind, w.OwnerName = shared(owner.Kind), shared(owner.Name)
@@ -175,10 +175,12 @@ func newAutoscaler(o *autoscalingv2.HorizontalPodAutoscaler) *Workload {
 	target := &o.Spec.ScaleTargetRef
 	w.Scaler = &Scaler{
 		TargetKind: shared(target.Kind), TargetName: clean(target.Name),
-		Min: orOne(o.Spec.MinReplicas), Max: o.Spec.MaxReplicas, Metric: clean(metricText(o)),
+		Min: orOne(o.Spec.MinReplicas), Max: o.Spec.MaxReplicas, Measures: measures(o),
 	}
+	w.Scaler.Metric = worstOf(w.Scaler.Measures)
 	for i := range o.Status.Conditions {
 		c := &o.Status.Conditions[i]
+		w.Scaler.Conditions = append(w.Scaler.Conditions, Condition{shared(string(c.Type)), shared(c.Reason), c.Status == corev1.ConditionTrue})
 		if limited := c.Type == autoscalingv2.ScalingLimited; limited == (c.Status == corev1.ConditionTrue) {
 			w.hitches(string(c.Type), c.Reason, c.Message, c.LastTransitionTime)
 		}

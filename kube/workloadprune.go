@@ -174,6 +174,7 @@ func workloadMeta(observed bool, annotations ...string) *keep {
 		6:  whole, // resourceVersion
 		8:  whole, // creationTimestamp
 		9:  whole, // deletionTimestamp
+		11: whole, // labels
 		12: entries(append(annotations, metav1.InitialEventsAnnotationKey)...),
 		13: message(byNumber{ // ownerReferences
 			1: whole, // kind

@@ -34,13 +34,16 @@ var workloadCollections = []collection{
 	{Budgets, "/apis/policy/v1", "poddisruptionbudgets", func() runtime.Object { return &policyv1.PodDisruptionBudgetList{} }},
 }
 
-// plurals are the names under which the API lists the kinds of workloads in k.
+// plurals are the names under which the API lists the kinds of workloads, and events, in k.
 func (k Kinds) plurals() []string {
 	var names []string
 	for _, r := range workloadCollections {
 		if k&r.kind != 0 {
 			names = append(names, r.name)
 		}
+	}
+	if k&Events != 0 {
+		names = append(names, "events")
 	}
 	return names
 }
@@ -56,13 +59,20 @@ func (c *Cluster) readWorkloads(ctx context.Context, want Kinds) {
 		return
 	case <-c.read:
 	}
+	c.followScope(ctx, c.rescoped.workloads, func(namespaces []string) (leave func()) {
+		return c.lookAtWorkloads(ctx, want, namespaces)
+	})
+}
+
+// followScope looks at the namespaces of the scope until ctx ends, and leaves them for others when it changes.
+func (c *Cluster) followScope(ctx context.Context, rescoped <-chan struct{}, look func(namespaces []string) (leave func())) {
 	for ctx.Err() == nil {
 		namespaces := c.Scope().Namespaces
-		leave := c.lookAtWorkloads(ctx, want, namespaces)
+		leave := look(namespaces)
 		for ctx.Err() == nil && slices.Equal(namespaces, c.Scope().Namespaces) {
 			select {
 			case <-ctx.Done():
-			case <-c.rescoped:
+			case <-rescoped:
 			}
 		}
 		leave()

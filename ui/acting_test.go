@@ -90,13 +90,13 @@ func TestCordonShowsAPlanAsksAndIsUndone(t *testing.T) {
 			"kubectl --context prod-tokyo cordon worker-1", "tier 1 · in prod-tokyo")
 		s.untouched()
 		s.Press("y")
-		s.sees("cordon worker-1: cordoned in", "(undo: 5 Actions)")
+		s.sees("cordon worker-1: cordoned in", "(undo: 7 Actions)")
 		if !s.cordoned("worker-1") {
 			t.Fatalf("worker-1 is not cordoned:\n%s", s.Screen())
 		}
 		s.Press("c")
 		s.sees("cordon: worker-1 is cordoned already")
-		s.Press("5", "u")
+		s.Press("7", "u")
 		s.Wait(time.Second)
 		s.sees("New pods may go to worker-1 again.")
 		s.Press("y")
@@ -467,7 +467,7 @@ func TestScreensOfActions(t *testing.T) {
 		{"drain-name-120x40", 120, 40, []string{"r", "tab", "space", "G", "tab", "tab"}},
 		{"drain-marked-120x40", 120, 40, []string{"space", "j", "space", "r"}},
 		{"drain-small-60x15", 60, 15, []string{"r"}},
-		{"actions-empty-80x24", 80, 24, []string{"5"}},
+		{"actions-empty-80x24", 80, 24, []string{"7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inSession(t, c.w, c.h, func(s *session) {

@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"ktriage/internal/logs"
+	"ktriage/internal/recall"
 	"ktriage/internal/text"
 	"ktriage/keymap"
 	"ktriage/kube"
@@ -31,18 +32,20 @@ type App struct {
 	logger   *slog.Logger
 	readOnly bool
 
-	panes   []views.View
-	focus   int
-	layout  layout
-	chosen  bool // the operator has chosen the layout: a resize leaves it
-	zoomed  bool
-	history history
-	input   *prompt     // the filter line, while it is typed
-	before  views.Place // where the pane stood when the filter line was opened
-	ahead   []tea.Msg   // typed before the rows were there that it is meant for
-	overlay overlay     // what covers the panes
-	toast   toast
-	banner  banner
+	panes    []views.View
+	focus    int
+	layout   layout
+	chosen   bool // the operator has chosen the layout: a resize leaves it
+	zoomed   bool
+	history  history
+	input    *prompt         // the filter line, while it is typed
+	filters  *recall.Filters // of earlier
+	recalled recalled        // what of them stands in the line
+	before   views.Place     // where the pane stood when the filter line was opened
+	ahead    []tea.Msg       // typed before the rows were there that it is meant for
+	overlay  overlay         // what covers the panes
+	toast    toast
+	banner   banner
 
 	askedIn  []string        // the namespaces for which the server was asked what we may do
 	watching map[string]bool // IDs of the runs whose end has not been said yet

@@ -16,16 +16,16 @@ import (
 var footers = map[keymap.Scope][]keymap.ID{
 	keymap.Nodes: {
 		keymap.NodePods, keymap.ShowDetails, keymap.EditFilter, keymap.InService, keymap.OutOfService, keymap.DeleteNode, keymap.CordonNode, keymap.UncordonNode,
-		keymap.DrainNode, keymap.SortBy, keymap.NextPane, keymap.Mark,
+		keymap.DrainNode, keymap.SortBy, keymap.NodeEvents, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Pods: {
-		keymap.ForceDelete, keymap.PodNode, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.DeletePod, keymap.PodScale, keymap.NextPane, keymap.Mark,
+		keymap.ForceDelete, keymap.PodNode, keymap.ShowDetails, keymap.EditFilter, keymap.PodEvents, keymap.SortBy, keymap.DeletePod, keymap.PodScale, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Workloads: {
 		keymap.WorkloadPods, keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload,
-		keymap.RetainClaims, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.NextPane, keymap.Mark,
+		keymap.RetainClaims, keymap.WorkloadEvents, keymap.ShowDetails, keymap.EditFilter, keymap.SortBy, keymap.NextPane, keymap.Mark,
 		keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.Freeze, keymap.ShowHelp,
 	},
 	keymap.Certs: {
@@ -35,6 +35,14 @@ var footers = map[keymap.Scope][]keymap.ID{
 	keymap.CSRs: {
 		keymap.ApproveCSR, keymap.DenyCSR, keymap.ShowDetails, keymap.ShowCerts, keymap.CSRNode, keymap.EditFilter, keymap.SortBy,
 		keymap.NextPane, keymap.Mark, keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.ShowHelp,
+	},
+	keymap.Events: {
+		keymap.OpenEvents, keymap.EventWarnings, keymap.EventMark, keymap.EventObject, keymap.EventFollow, keymap.EventSingles, keymap.EditFilter,
+		keymap.ShowDetails, keymap.SortBy, keymap.NextPane, keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.ShowHelp,
+	},
+	keymap.Top: {
+		keymap.OpenTop, keymap.TopLevel, keymap.TopTotals, "top.sort.cpu", "top.sort.memory", keymap.TopObject, keymap.EditFilter, keymap.SortBy,
+		keymap.ShowDetails, keymap.NextPane, keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.ShowHelp,
 	},
 	keymap.Actions: {
 		keymap.OpenRow, keymap.PauseRun, keymap.CancelRun, keymap.ResumeRun, keymap.UndoRun, keymap.CheckRun, keymap.RunRetain, keymap.ShowRun,
@@ -55,7 +63,7 @@ var footers = map[keymap.Scope][]keymap.ID{
 	keymap.Number:  {keymap.NumberKeep, keymap.NumberClose, keymap.NumberNext, keymap.NumberPrevious, keymap.NumberPart, keymap.NumberEmpty},
 	keymap.CutOff:  {keymap.CutResume, keymap.CutUncordon, keymap.CutLeave, keymap.CutPods, keymap.TextClose},
 	keymap.Leaving: {keymap.TextClose, keymap.LeaveCancel, keymap.LeaveWait},
-	keymap.Filter:  {keymap.FilterKeep, keymap.FilterClear, keymap.FilterEmpty},
+	keymap.Filter:  {keymap.FilterKeep, keymap.FilterClear, keymap.FilterComplete, keymap.FilterEarlier, keymap.FilterSave, keymap.FilterSyntax, keymap.FilterEmpty},
 	keymap.Palette: {keymap.PaletteGo, keymap.PaletteNext, keymap.PalettePrevious, keymap.PaletteClose},
 	keymap.Help:    {keymap.TextClose, keymap.HelpSearch, keymap.TextDown, keymap.TextUp},
 	keymap.Details: {keymap.TextClose, keymap.TextDown, keymap.TextUp, keymap.DetailsPrevious, keymap.DetailsNext, keymap.CopyName},

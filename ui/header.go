@@ -166,6 +166,10 @@ func (a *App) spinner() string {
 	return frames[int(a.now.UnixMilli()/250)%len(frames)]
 }
 
+// leisurely are the panes that take their time to be read, after the others: they say so themselves. Certificates are looked for in
+// many places, some of which are slow.
+var leisurely = []string{"certs", "events", "top"}
+
 // worst is the state that the operator must know of, and of which pane. What may not be seen, or is not there, is said
 // in its pane.
 func (a *App) worst() (kube.State, string) {
@@ -174,8 +178,8 @@ func (a *App) worst() (kube.State, string) {
 	name := ""
 	for _, p := range a.panes {
 		s := p.State()
-		if s.Phase == kube.Loading && p.Needs()&kube.Certs != 0 {
-			continue // they are looked for in many places, some of which are slow: their pane says so
+		if s.Phase == kube.Loading && slices.Contains(leisurely, p.Name()) {
+			continue
 		}
 		if s.Phase == kube.Loading || s.Phase == kube.Stale && out.Phase != kube.Loading {
 			out, name = s, p.Name()
@@ -220,12 +224,16 @@ func (a *App) drawTabs(w int) string {
 	if w >= wide {
 		bar = " " + bar + " "
 	}
+	name := chip
+	if a.tabsWidth() > w {
+		name = briefChip
+	}
 	l.say(" ", themes.Text)
 	for i, p := range a.panes {
 		if i > 0 {
 			l.say(bar, themes.Border)
 		}
-		name := chip(i, p)
+		name := name(i, p)
 		count, severity := p.Tab()
 		if i == a.focus {
 			l.bold(name, themes.Focus)
@@ -239,10 +247,34 @@ func (a *App) drawTabs(w int) string {
 	return l.String()
 }
 
+// tabsWidth is what the tabs take with the whole names of the panes, on a screen that is not wide.
+func (a *App) tabsWidth() int {
+	w := len(a.panes)
+	for i, p := range a.panes {
+		count, _ := p.Tab()
+		w += text.Width(chip(i, p)) + text.Width(count)
+		if count != "" {
+			w++
+		}
+	}
+	return w
+}
+
 // chip is a pane's number and title.
 func chip(i int, p views.View) string {
 	name := p.Name()
 	return fmt.Sprintf("%d %s", i+1, strings.ToUpper(name[:1])+name[1:])
+}
+
+// briefNames are those of the panes whose titles give way first where it is narrow.
+var briefNames = map[string]string{"workloads": "Work", "actions": "Acts"}
+
+// briefChip is chip where there is no room for all titles.
+func briefChip(i int, p views.View) string {
+	if name, ok := briefNames[p.Name()]; ok {
+		return fmt.Sprintf("%d %s", i+1, name)
+	}
+	return chip(i, p)
 }
 
 func attention(s kube.Severity) themes.Token {

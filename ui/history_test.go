@@ -1,6 +1,9 @@
 package ui
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestFilterOfAPaneOutlivesAJumpIntoIt(t *testing.T) {
 	for _, back := range []string{"esc", "["} {
@@ -101,7 +104,7 @@ func TestFocusKeysClearNothing(t *testing.T) {
 		s.Press("enter", "/")
 		s.Type("cart")
 		s.Press("enter")
-		for _, keys := range [][]string{{"1", "2"}, {"tab", "tab", "tab", "tab", "tab"}, {"shift+tab", "shift+tab", "shift+tab", "shift+tab", "shift+tab"}} {
+		for _, keys := range [][]string{{"1", "2"}, slices.Repeat([]string{"tab"}, 7), slices.Repeat([]string{"shift+tab"}, 7)} {
 			s.Press(keys...)
 			s.sees("node=worker-2  / cart")
 		}

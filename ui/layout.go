@@ -13,7 +13,7 @@ type layout uint8
 const (
 	single layout = iota // the focused pane alone
 	split                // the focused pane above the next one
-	grid                 // all panes, in two columns where there is room
+	grid                 // one pane of each slot, in two columns where there is room
 	layouts
 )
 
@@ -24,7 +24,7 @@ const (
 	minWidth, minHeight = 60, 15
 	// minPaneWidth and minPaneHeight are the least that a pane is given beside others.
 	minPaneWidth, minPaneHeight = 50, 6
-	// gridWidth is the terminal that starts with all panes.
+	// gridWidth is the terminal that starts with several panes.
 	gridWidth = 110
 )
 
@@ -56,13 +56,27 @@ func (a *App) mode() layout {
 // places are the rects of the panes in a layout.
 func (a *App) places(l layout) []rect { return arrange(l, len(a.panes), a.focus, a.beside(), a.area()) }
 
-// beside are the panes that share the screen with the focused one: those of the cluster, and the actions while any is
-// running. What was done yesterday is worth no room beside what is wrong today.
+// slots are the places of a grid, each with the panes that may stand there: what is wrong, where, what happened and who eats the
+// machine. The first has the place until another of them has the focus; the actions have theirs while any is running, since what was
+// done yesterday is worth no room beside what is wrong today.
+var slots = [][]string{{"nodes", "workloads"}, {"pods"}, {"events", "certs"}, {"top", "actions"}}
+
+// beside are the panes that share the screen with the focused one, one of each slot.
 func (a *App) beside() []int {
 	var out []int
-	for i, p := range a.panes {
-		if i == a.focus || p.Needs() != kube.Actions || len(a.runner.Running()) > 0 {
-			out = append(out, i)
+	for _, names := range slots {
+		chosen := -1
+		for i, p := range a.panes {
+			if !slices.Contains(names, p.Name()) {
+				continue
+			}
+			running := p.Needs() == kube.Actions && len(a.runner.Running()) > 0
+			if chosen < 0 && p.Name() == names[0] || running && chosen != a.focus || i == a.focus {
+				chosen = i
+			}
+		}
+		if chosen >= 0 {
+			out = append(out, chosen)
 		}
 	}
 	return out

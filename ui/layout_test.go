@@ -20,8 +20,8 @@ func TestLayoutThatWouldShowTheSameIsSkipped(t *testing.T) {
 		s.Press("=")
 		s.sees("layout: single")
 		s.misses("2 Pods ──")
-		s.Press("4", "=", "=")
-		s.sees("layout: grid", "─ 3 Workloads ──", "━ 4 Certs ━━")
+		s.Press("6", "=", "=")
+		s.sees("layout: grid", "─ 5 Events ──", "━ 6 Top ━━")
 	})
 }
 

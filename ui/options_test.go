@@ -279,7 +279,7 @@ func TestWhatARunLeavesBehindIsSaidUntilItIsLookedAfter(t *testing.T) {
 		if !strings.Contains(tab, "Actions 1") {
 			t.Errorf("the tabs are %q", tab)
 		}
-		s.Press("5")
+		s.Press("7")
 		s.sees("worker-1 is back: look for two of cart-0")
 		s.Press("a")
 		s.Wait(time.Second)
@@ -351,7 +351,7 @@ func TestActionsAreFiltered(t *testing.T) {
 		s.plan("c")
 		s.Press("y")
 		s.Wait(time.Second)
-		s.Press("5", "/")
+		s.Press("7", "/")
 		s.Type("nothing")
 		s.Wait(time.Second)
 		s.sees("No action matches")

@@ -49,7 +49,7 @@ type palette struct {
 
 func (a *App) palette() *palette {
 	p := &palette{app: a, prompt: newPrompt("")}
-	p.entries = slices.Concat(a.paneEntries(), a.commandEntries(), a.namespaceEntries(), a.themeEntries(), a.objectEntries())
+	p.entries = slices.Concat(a.paneEntries(), a.filterEntries(), a.commandEntries(), a.namespaceEntries(), a.themeEntries(), a.objectEntries())
 	p.find()
 	return p
 }

@@ -13,6 +13,7 @@ import (
 	uv "github.com/charmbracelet/ultraviolet"
 
 	"ktriage/internal/logs"
+	"ktriage/internal/recall"
 	"ktriage/internal/safe"
 	"ktriage/keymap"
 	"ktriage/kube"
@@ -33,6 +34,7 @@ type Deps struct {
 	UTF8       bool
 	ReadOnly   bool
 	Messages   *logs.Ring
+	Filters    *recall.Filters     // of earlier runs; nil for none
 	Log        *slog.Logger        // nil for none
 	Options    []tea.ProgramOption // for tests
 }
@@ -41,7 +43,9 @@ type Deps struct {
 const gapBlurred = time.Second
 
 // Panes are the names of the panes, in the order of their numbers.
-func Panes() []string { return []string{"nodes", "pods", "workloads", "certs", "actions"} }
+func Panes() []string {
+	return []string{"nodes", "pods", "workloads", "certs", "events", "top", "actions"}
+}
 
 // Run shows the screen until the operator quits or ctx ends. The terminal is as it was when Run returns, whatever
 // happened. The error is that of the start: credentials that the server refuses, a namespace that is not there.
@@ -61,7 +65,7 @@ func (a *App) show(ctx context.Context, d Deps) error {
 	}
 	program := tea.NewProgram(a, options...)
 	a.program = program
-	d.Cluster.Start(ctx, kube.Nodes|kube.Pods|kube.Workloads|kube.CSRs|kube.Metrics)
+	d.Cluster.Start(ctx, kube.Nodes|kube.Pods|kube.Workloads|kube.CSRs|kube.Events|kube.Metrics)
 	safe.Go("pump", func() { pump(ctx, program.Send, d.Cluster.Notifier(), a.gap, a.woken) })
 	_, err := program.Run()
 	a.pace.stop()
@@ -87,13 +91,21 @@ func newApp(ctx context.Context, d Deps) *App {
 	a := &App{
 		ctx: ctx, cluster: d.Cluster, woken: make(chan struct{}, 1), keys: d.Keys, messages: d.Messages, readOnly: d.ReadOnly,
 		panes: []views.View{
-			views.NewNodes(d.Cluster.NodeFeed()), views.NewPods(d.Cluster.PodFeed()),
-			views.NewWorkloads(d.Cluster.WorkloadFeed()), views.NewCerts(certs(d.Cluster)),
+			views.NewNodes(d.Cluster.NodeFeed(), d.Cluster), views.NewPods(d.Cluster.PodFeed(), d.Cluster),
+			views.NewWorkloads(d.Cluster.WorkloadFeed(), d.Cluster), views.NewCerts(certs(d.Cluster)),
+			views.NewEvents(views.Events{Groups: d.Cluster.EventGroupFeed(), Singles: d.Cluster.EventFeed(), All: d.Cluster.EventFeed()}),
+			views.NewTop(views.Top{
+				Nodes: d.Cluster.NodeFeed(), Pods: d.Cluster.PodFeed(), Containers: d.Cluster.ContainerFeed(), Totals: d.Cluster.TotalFeed(),
+				ShowContainers: d.Cluster.ShowContainers,
+			}),
 			views.NewActions(runs(d.Runner)),
 		},
 		banner: newBanner(d.Cluster.CertFeed()),
 		runner: d.Runner, watching: map[string]bool{}, stood: map[string]bool{}, reminded: map[string]int{}, offeredCuts: map[*action.Cut]bool{}, logger: logger(d.Log),
 		look: startLook(d, os.Environ()),
+	}
+	if a.filters = d.Filters; a.filters == nil {
+		a.filters, _ = recall.Open("")
 	}
 	for i, p := range a.panes {
 		if p.Name() == d.Pane {

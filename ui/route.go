@@ -184,7 +184,8 @@ func (a *App) needsRows(id keymap.ID) bool {
 	switch id {
 	case keymap.Back:
 		return a.pane().Place().Filter != ""
-	case keymap.NodePods, keymap.WorkloadPods, keymap.PodNode, keymap.CertNode, keymap.CSRNode, keymap.SortBy, keymap.HistoryBack, keymap.HistoryForward:
+	case keymap.NodePods, keymap.WorkloadPods, keymap.PodNode, keymap.CertNode, keymap.CSRNode, keymap.OpenTop, keymap.TopLevel, keymap.TopTotals,
+		keymap.SortBy, keymap.HistoryBack, keymap.HistoryForward:
 		return true
 	}
 	_, sorts := id.SortColumn()
@@ -232,7 +233,8 @@ func (a *App) run(id keymap.ID) tea.Cmd {
 		return tea.Suspend
 	case keymap.Redraw:
 		return tea.ClearScreen
-	case keymap.FilterKeep, keymap.FilterClear, keymap.FilterEmpty, keymap.EditFilter:
+	case keymap.FilterKeep, keymap.FilterClear, keymap.FilterEmpty, keymap.EditFilter,
+		keymap.FilterComplete, keymap.FilterEarlier, keymap.FilterLater, keymap.FilterSave, keymap.FilterSyntax:
 		return a.runFilter(id)
 	case keymap.NextPane:
 		return a.focusPane(a.focus + 1)
@@ -289,30 +291,6 @@ func (a *App) freeze() tea.Cmd {
 	}
 	a.frozen = time.Time{}
 	return a.changed(^kube.Kinds(0))
-}
-
-// runFilter does what concerns the filter line.
-func (a *App) runFilter(id keymap.ID) tea.Cmd {
-	switch id {
-	case keymap.EditFilter:
-		a.input, a.before = newPrompt(a.pane().Place().Filter), a.pane().Place()
-		if !a.frozen.IsZero() { // what is typed now must not be taken for keys, and wants rows
-			return tea.Batch(a.freeze(), a.flash("the screen goes on", themes.Muted))
-		}
-		return nil
-	case keymap.FilterKeep:
-		if fault := a.pane().Fault(); fault != nil {
-			return a.flash(fault.Reason, themes.Warn) // what is typed is not lost: it can be mended
-		}
-		a.input = nil
-		return nil
-	case keymap.FilterEmpty:
-		a.input.set("")
-	case keymap.FilterClear:
-		a.input = nil
-		return a.put(views.Place{Pane: a.before.Pane, UID: a.before.UID, Pin: a.before.Pin})
-	}
-	return a.do(a.pane().Handle(views.Query{}))
 }
 
 func (a *App) focusPane(i int) tea.Cmd {

@@ -52,7 +52,7 @@ func TestWithoutColoursOrUTF8NothingElseIsWritten(t *testing.T) {
 		s.incident(40)
 		s.deps.Color, s.deps.UTF8 = "never", false
 		s.start()
-		s.Press("j", "=", "z", "z", "?", "esc", ":", "esc", "c", "esc", "r", "esc", "3", "4", "C", "C", "d", "esc", "5", "tab", "space", "F")
+		s.Press("j", "=", "z", "z", "?", "esc", ":", "esc", "c", "esc", "r", "esc", "3", "4", "C", "C", "d", "esc", "5", "e", "w", "m", "f", "enter", "esc", "6", "p", "t", "p", "enter", "esc", "C", "M", "7", "tab", "space", "F")
 		for i, r := range s.Written() {
 			if r >= 0x80 {
 				t.Fatalf("%q is written, at byte %d", r, i)

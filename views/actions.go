@@ -49,6 +49,7 @@ func (v *actions) runSpec() spec[*action.Run] {
 		orders:    runOrders(),
 		byName:    func(a, b *action.Run) int { return -strings.Compare(a.ID, b.ID) },
 		severity:  func(r *action.Run, _ kube.Moment) kube.Severity { return r.Worst() },
+		fields:    runFilterFields(),
 		counts:    runCounts,
 		state:     func(r *action.Run, m kube.Moment) string { return runState(r, m.Now) },
 		diagnosis: runDiagnosis,
@@ -70,6 +71,7 @@ func (v *actions) stepSpec() spec[*action.Step] {
 			return cmp.Or(a.Place-b.Place, strings.Compare(a.Ref().UID, b.Ref().UID))
 		},
 		severity: func(s *action.Step, _ kube.Moment) kube.Severity { return s.Worst() },
+		fields:   stepFilterFields(),
 		counts:   func(s *kube.Snapshot[*action.Step]) string { return text.Plural(s.Total, "step", "steps") },
 		state: func(s *action.Step, m kube.Moment) string {
 			return s.State.String() + " since " + clock(s.Since, m.Now)

@@ -62,10 +62,11 @@ func (v *certs) certSpec() spec[*kube.Cert] {
 	return spec[*kube.Cert]{
 		name: "certs", one: "certificate", many: "certificates", none: "Every source has been read, and none has shown one.",
 		scope: keymap.Certs, needs: kube.Certs,
-		columns:   certColumns(v.short, v.where),
-		orders:    certOrders(),
-		byName:    certsByName,
-		severity:  (*kube.Cert).Severity,
+		columns:  certColumns(v.short, v.where),
+		orders:   certOrders(),
+		byName:   certsByName,
+		severity: (*kube.Cert).Severity,
+		fields:   certFilterFields(), searched: certText,
 		unknown:   unknown,
 		counts:    func(*kube.Snapshot[*kube.Cert]) string { return "" }, // the heading says it
 		heading:   v.heading,

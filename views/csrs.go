@@ -28,7 +28,8 @@ func (v *certs) csrSpec() spec[*kube.CSR] {
 		orders:   csrOrders(),
 		byName:   csrsByName,
 		severity: (*kube.CSR).Severity,
-		counts:   csrCounts,
+		fields:   csrFilterFields(), searched: csrText,
+		counts: csrCounts,
 		pinned: func(Pin) func(*kube.CSR, kube.Moment) bool {
 			return func(c *kube.CSR, _ kube.Moment) bool { return c.Condition == kube.CSRPending }
 		},

@@ -80,7 +80,7 @@ func TestPanesAreExactRectanglesInEveryState(t *testing.T) {
 				enter(&nodeFeed.state, &f)
 				enter(&podFeed.state, &f)
 				for v, publish := range map[View]func(View) []Effect{
-					NewNodes(nodeFeed): nodeFeed.publish, NewPods(podFeed): podFeed.publish,
+					NewNodes(nodeFeed, nil): nodeFeed.publish, NewPods(podFeed, nil): podFeed.publish,
 				} {
 					publish(v)
 					v.Handle(Query{rapid.SampledFrom([]string{"", "", "web", "none such", `"`, "!日本"}).Draw(t, "filter")})
@@ -111,8 +111,8 @@ func drawFrame(t *rapid.T) Frame {
 
 func TestPanesBeforeTheFirstSnapshotAreRectangles(t *testing.T) {
 	for _, size := range []Size{{20, 5}, {80, 24}, {200, 50}} {
-		checkRectangle(t, drawn(NewPods(newFeed[*kube.Pod](kube.Moment{})), size, frame()), size)
-		checkRectangle(t, drawn(NewNodes(newFeed[*kube.Node](kube.Moment{})), size, frame()), size)
+		checkRectangle(t, drawn(NewPods(newFeed[*kube.Pod](kube.Moment{}), nil), size, frame()), size)
+		checkRectangle(t, drawn(NewNodes(newFeed[*kube.Node](kube.Moment{}), nil), size, frame()), size)
 	}
 }
 
@@ -148,7 +148,7 @@ func TestEveryKindOfEmptinessHasItsOwnWords(t *testing.T) {
 			f := newFeed(beside(), pods()[:c.rows]...)
 			fr := frame()
 			c.enter(&f.state, &fr)
-			v := NewPods(f)
+			v := NewPods(f, nil)
 			v.Handle(Query{c.filter})
 			f.publish(v)
 			if c.next != "" {
@@ -251,7 +251,7 @@ func BenchmarkPods80x24(b *testing.B) {
 	for i := range 5000 {
 		f.rows = append(f.rows, pod("shop", fmt.Sprintf("web-%04d", i), "worker-01", 3*day, nil))
 	}
-	v := NewPods(f)
+	v := NewPods(f, nil)
 	f.publish(v)
 	fr := frame()
 	b.ReportAllocs()

@@ -14,13 +14,14 @@ import (
 
 // passing gives the pods that a filter lets through.
 func passing(t interface{ Fatalf(string, ...any) }, filter string, rows []*kube.Pod) []string {
-	f, err := ParseFilter(filter)
+	f, err := ParseFilter("pods", filter)
 	if err != nil {
 		t.Fatalf("%q cannot be read: %v", filter, err)
 	}
+	keep := Keeps[*kube.Pod](f)
 	var names []string
 	for _, p := range rows {
-		if f.Keep(func(word string) bool { return p.Matches(word, beside()) }) {
+		if keep(p, beside()) {
 			names = append(names, p.Namespace+"/"+p.Name)
 		}
 	}
@@ -59,14 +60,14 @@ func TestFilterWords(t *testing.T) {
 
 func TestFiltersThatCannotBeReadSayWhere(t *testing.T) {
 	for filter, want := range map[string]FilterError{
-		"!":          {0, 1, "! stands before the word that must not occur"},
-		"web ! shop": {4, 1, "! stands before the word that must not occur"},
-		`!""`:        {0, 1, "! stands before the word that must not occur"},
-		`web "shop`:  {4, 5, "the quote at 5 is not closed"},
-		`"`:          {0, 1, "the quote at 1 is not closed"},
-		`!"a b`:      {1, 4, "the quote at 2 is not closed"},
+		"!":          {At: 0, Len: 1, Reason: "! stands before the word that must not occur"},
+		"web ! shop": {At: 4, Len: 1, Reason: "! stands before the word that must not occur"},
+		`!""`:        {At: 0, Len: 1, Reason: "! stands before the word that must not occur"},
+		`web "shop`:  {At: 4, Len: 5, Reason: "the quote at 5 is not closed"},
+		`"`:          {At: 0, Len: 1, Reason: "the quote at 1 is not closed"},
+		`!"a b`:      {At: 1, Len: 4, Reason: "the quote at 2 is not closed"},
 	} {
-		_, err := ParseFilter(filter)
+		_, err := ParseFilter("pods", filter)
 		var fault *FilterError
 		if !errors.As(err, &fault) {
 			t.Errorf("%q is read, or fails without a place: %v", filter, err)
@@ -79,12 +80,12 @@ func TestFiltersThatCannotBeReadSayWhere(t *testing.T) {
 
 func TestNoFilterCrashesAndEveryFaultLiesInTheText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ !"a日]{0,12}`)).Draw(t, "filter")
-		f, err := ParseFilter(s)
+		s := rapid.OneOf(rapid.String(), rapid.StringMatching(`([ !"a日]|re:|-l |ns=|age<|[0-9]h|,|\(|app){0,12}`)).Draw(t, "filter")
+		f, err := ParseFilter("pods", s)
 		var fault *FilterError
 		switch {
 		case err == nil:
-			f.Keep(func(word string) bool { return pods()[0].Matches(word, beside()) })
+			Keeps[*kube.Pod](f)(pods()[0], beside())
 		case !errors.As(err, &fault):
 			t.Errorf("%q fails without a place: %v", s, err)
 		case fault.At < 0 || fault.Len < 1 || fault.At+fault.Len > len(s) || fault.Reason == "":
@@ -94,7 +95,8 @@ func TestNoFilterCrashesAndEveryFaultLiesInTheText(t *testing.T) {
 }
 
 func TestMoreWordsNeverLetMoreRowsThrough(t *testing.T) {
-	word := rapid.SampledFrom([]string{"web", "!web", "shop", "!SHOP", `"a"`, `!"b"`, "e", "running", "!10.", "worker-0"})
+	word := rapid.SampledFrom([]string{"web", "!web", "shop", "!SHOP", `"a"`, `!"b"`, "e", "running", "!10.", "worker-0",
+		"ns=shop", "!node=worker-02", "restarts>0", "age<2h", "re:web|cart", "!re:[0-9]$", "ready=no", "owner=-", "severity>=warning", "-l app=web", "!-l app", "cpu>1%"})
 	rows := pods()
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOfN(word, 1, 6).Draw(t, "words")

@@ -230,14 +230,14 @@ func beside() kube.Moment {
 // nodesPane is the pane with the fixtures in it.
 func nodesPane() (View, *feed[*kube.Node]) {
 	f := newFeed(beside(), nodes()...)
-	v := NewNodes(f)
+	v := NewNodes(f, nil)
 	f.publish(v)
 	return v, f
 }
 
 func podsPane() (View, *feed[*kube.Pod]) {
 	f := newFeed(beside(), pods()...)
-	v := NewPods(f)
+	v := NewPods(f, nil)
 	f.publish(v)
 	return v, f
 }

@@ -25,6 +25,10 @@ func (l *list[R]) drawHead(b *strings.Builder, w int, f Frame) (cursor int) {
 	if at := l.asOf(f); !at.IsZero() && f.Input == nil {
 		r.Tail = " as of " + at.In(f.Now.Location()).Format(time.TimeOnly)
 	}
+	if l.spec.position != nil && l.fault == nil {
+		r.Right, r.RightToken = l.spec.position(f)
+		r.Keep = true
+	}
 	switch l.phase(f) {
 	case kube.Stale:
 		r.RightToken, r.Keep = themes.Warn, true
@@ -62,6 +66,8 @@ func (l *list[R]) title(f Frame) string {
 	switch {
 	case q.narrowed() && s.Len() == 0:
 		t = "none of " + text.Count(s.Total) + " match"
+	case l.spec.tally != nil && s.Total > 0:
+		t = l.counts
 	case q.narrowed():
 		t = text.Count(s.Len()) + " of " + text.Count(s.Total)
 	case s.Total == 0:
@@ -71,8 +77,11 @@ func (l *list[R]) title(f Frame) string {
 	default:
 		t = l.counts
 	}
-	if q.pin != (Pin{}) {
-		t += " · " + q.pin.Field + "=" + q.pin.Value
+	switch {
+	case l.spec.tally != nil:
+		t += l.spec.tally(f)
+	case q.pin != (Pin{}):
+		t += " · " + l.pinWords(q.pin)
 	}
 	if !q.filter.Empty() {
 		t += "  / " + q.filter.Text
@@ -175,6 +184,11 @@ func (l *list[R]) emptiness(f Frame) []string {
 		return l.loading(f)
 	case kube.Live, kube.Stale: // what is there has been read
 	}
+	if l.spec.lack != nil && !l.Waiting() {
+		if words := l.spec.lack(f); words != nil {
+			return words
+		}
+	}
 	switch {
 	case l.Waiting():
 		return []string{"Looking" + f.ellipsis()}
@@ -190,9 +204,17 @@ func (l *list[R]) emptiness(f Frame) []string {
 func (l *list[R]) wanted() string {
 	q := l.shown()
 	if q.pin != (Pin{}) {
-		return q.pin.Field + "=" + q.pin.Value + " " + q.filter.Text
+		return l.pinWords(q.pin) + " " + q.filter.Text
 	}
 	return q.filter.Text
+}
+
+// pinWords say what the pane is pinned to.
+func (l *list[R]) pinWords(p Pin) string {
+	if l.spec.pinWords != nil {
+		return l.spec.pinWords(p)
+	}
+	return p.Field + "=" + p.Value
 }
 
 // wayOut says which key leads out of a filter or a pin that leaves nothing, as back does it.
@@ -201,6 +223,11 @@ func (l *list[R]) wayOut(f Frame) string {
 		return f.Key(keymap.FilterClear) + " clears the filter"
 	}
 	back, filtered := f.Key(keymap.Back), !l.shown().filter.Empty()
+	if l.spec.widen != nil && !filtered {
+		if words := l.spec.widen(f); words != "" {
+			return words
+		}
+	}
 	switch {
 	case l.table.Marked() > 0:
 		back += " takes the marks away"

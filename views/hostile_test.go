@@ -159,7 +159,7 @@ func TestHostileTextIsNeverDrawn(t *testing.T) {
 		m := beside()
 		m.Complete = true
 		podFeed, nodeFeed := newFeed(m, hostilePods(s)...), newFeed(m, hostileNodes(s)...)
-		p, n := NewPods(podFeed), NewNodes(nodeFeed)
+		p, n := NewPods(podFeed, nil), NewNodes(nodeFeed, nil)
 		podFeed.publish(p)
 		nodeFeed.publish(n)
 		checkPane(t, p, len(podFeed.rows))
@@ -195,7 +195,7 @@ func TestHostileErrorsAreNeverDrawn(t *testing.T) {
 		for _, phase := range []kube.Phase{kube.Loading, kube.Denied, kube.Failed} {
 			f := newFeed[*kube.Pod](beside())
 			f.state = kube.State{Phase: phase, Err: errors.New(s)}
-			v := NewPods(f)
+			v := NewPods(f, nil)
 			f.publish(v)
 			fr := frame()
 			for _, err := range []error{nil, errors.New(s)} {

@@ -13,7 +13,7 @@ import (
 // rowKeys are the keys that act on the object under the cursor.
 var rowKeys = []keymap.ID{
 	keymap.OpenRow, keymap.NodePods, keymap.PodNode, keymap.ShowDetails, keymap.CopyName, keymap.Mark, keymap.MarkRange,
-	keymap.WorkloadPods, keymap.CertNode, keymap.CSRNode, keymap.RenewCert, keymap.ApproveCSR, keymap.DenyCSR,
+	keymap.WorkloadPods, keymap.NodeEvents, keymap.PodEvents, keymap.WorkloadEvents, keymap.OpenEvents, keymap.EventObject, keymap.OpenTop, keymap.TopObject, keymap.CertNode, keymap.CSRNode, keymap.RenewCert, keymap.ApproveCSR, keymap.DenyCSR,
 	keymap.CordonNode, keymap.UncordonNode, keymap.DrainNode, keymap.DeleteNode, keymap.OutOfService, keymap.InService,
 	keymap.DeletePod, keymap.ForceDelete, keymap.RemoveFinalizers, keymap.PodScale,
 	keymap.ScaleWorkload, keymap.RestartWorkload, keymap.RollBackWorkload, keymap.PauseWorkload, keymap.ResumeWorkload, keymap.RetainClaims,
@@ -77,7 +77,7 @@ func (l *list[R]) act(id keymap.ID) []Effect {
 		l.table.Mark()
 	case keymap.MarkRange:
 		l.table.MarkRange()
-	case keymap.OpenRow, keymap.NodePods, keymap.WorkloadPods:
+	case keymap.OpenRow, keymap.NodePods, keymap.WorkloadPods, keymap.OpenEvents:
 		return l.spec.open(r)
 	case keymap.ShowDetails:
 		return []Effect{ShowDetails{}}

@@ -9,6 +9,7 @@ import (
 	"ktriage/internal/text"
 	"ktriage/keymap"
 	"ktriage/kube"
+	"ktriage/kube/action"
 	"ktriage/themes"
 )
 
@@ -27,10 +28,15 @@ type spec[R kube.Row] struct {
 	none      string // what it means that there is none; "" where that is plain
 	scope     keymap.Scope
 	needs     kube.Kinds
+	beside    kube.Kinds // whose news is looked up where it is drawn, and changes no rows
 	columns   []table.Column[R]
 	orders    []order[R]       // the first is the default
 	byName    func(a, b R) int // by name: breaks every tie
 	severity  func(R, kube.Moment) kube.Severity
+	// fields, searched and labels are what a filter looks at.
+	fields    []filterField[R]
+	searched  func(R, kube.Moment) string         // its visible text in lower case, its parts on lines of their own; nil: what the columns say
+	labels    func(R) kube.Labels                 // nil where rows have none
 	counts    func(*kube.Snapshot[R]) string      // reads all rows: once per snapshot
 	heading   func(now time.Time) string          // said of all rows in place of counts where it changes with the clock; may be nil
 	unknown   func(R) bool                        // nobody knows how the row is; nil where that is always known
@@ -38,10 +44,19 @@ type spec[R kube.Row] struct {
 	state     func(R, kube.Moment) string         // cheap: the palette asks it of thousands
 	diagnosis func(R, kube.Moment) []string
 	details   func(R, kube.Moment) []Fact
-	open      func(R) []Effect // enter
+	sections  func(R, kube.Moment) []action.Section // of the details; may be nil
+	open      func(R) []Effect                      // enter
 	other     func(R, keymap.ID) []Effect
 	copied    func(R) string
 	why       func(R, keymap.ID) string // the reason for which a key does nothing to the row, "" if it does; may be nil
+
+	// These may be nil, where a list is like any other.
+	tally    func(Frame) string                               // what follows counts in the head; counts is then said of filtered rows, too
+	pinWords func(Pin) string                                 // a pin, in place of "node=worker-07"
+	position func(Frame) (forms []string, token themes.Token) // the right part of the head
+	lack     func(Frame) []string                             // why there are no rows, where that is another reason than usual; nil where it is not
+	widen    func(Frame) string                               // the keys that let more rows in, where none is left
+	fleeting bool                                             // rows come and go: that one has gone is no news
 }
 
 // order is one way to sort. Numbers sort by key, highest first; words by compare.
@@ -82,7 +97,7 @@ func (l *list[R]) Name() string { return l.spec.name }
 func (l *list[R]) Scope() keymap.Scope { return l.spec.scope }
 
 // Needs implements View.
-func (l *list[R]) Needs() kube.Kinds { return l.spec.needs }
+func (l *list[R]) Needs() kube.Kinds { return l.spec.needs | l.spec.beside }
 
 // Close implements View.
 func (l *list[R]) Close() { l.feed.Close() }
@@ -99,6 +114,9 @@ func (l *list[R]) Handle(e Event) []Effect {
 func (l *list[R]) handle(e Event) []Effect {
 	switch e := e.(type) {
 	case Changed:
+		if e.Kinds != 0 && e.Kinds&l.spec.needs == 0 {
+			return nil // an event storm must not cost a list of 150,000 rows anything
+		}
 		return l.load()
 	case Query:
 		l.setFilter(e.Text)
@@ -136,7 +154,7 @@ func (l *list[R]) gone() []Effect {
 		return nil
 	}
 	ref, gone := l.table.Gone()
-	if !gone || narrowed {
+	if !gone || narrowed || l.spec.fleeting {
 		return nil
 	}
 	return []Effect{Flash{l.spec.one + " " + ref.FullName() + " is gone", themes.Muted}}
@@ -145,12 +163,10 @@ func (l *list[R]) gone() []Effect {
 // setFilter takes the filter as it is typed.
 func (l *list[R]) setFilter(s string) {
 	l.forget()
-	f, err := ParseFilter(s)
-	if err != nil {
-		l.fault, _ = err.(*FilterError) //nolint:errorlint // ParseFilter gives no other, and never wraps it
+	f, fault := l.spec.sought().parse(s)
+	if l.fault = fault; fault != nil {
 		return
 	}
-	l.fault = nil
 	if q := l.asked(); f.Text != q.filter.Text {
 		q.filter = f
 		l.ask(q)
@@ -160,7 +176,7 @@ func (l *list[R]) setFilter(s string) {
 // goTo takes the pane to a place. A filter that cannot be read, and a pin that the pane does not know, hide nothing.
 func (l *list[R]) goTo(p Place) []Effect {
 	q := l.asked()
-	q.filter, _ = ParseFilter(p.Filter)
+	q.filter, _ = l.spec.sought().parse(p.Filter)
 	q.pin = p.Pin
 	if l.spec.pinned == nil {
 		q.pin = Pin{}
@@ -294,10 +310,12 @@ func (l *list[R]) Details(uid string, now time.Time) (Details, bool) {
 	if !ok {
 		return Details{}, false
 	}
-	r := l.snap.Row(i)
-	return Details{
-		Title: l.spec.one + " " + r.Ref().FullName(), Copy: l.spec.copied(r), Facts: l.spec.details(r, l.moment(now)),
-	}, true
+	r, m := l.snap.Row(i), l.moment(now)
+	d := Details{Title: l.spec.one + " " + r.Ref().FullName(), Copy: l.spec.copied(r), Facts: l.spec.details(r, m)}
+	if l.spec.sections != nil {
+		d.Sections = l.spec.sections(r, m)
+	}
+	return d, true
 }
 
 // Namespaces implements View.

@@ -138,7 +138,7 @@ func TestMarksAreCountedKeptAndTakenAway(t *testing.T) {
 
 func TestKeysThatNeedARowSayThatThereIsNone(t *testing.T) {
 	f := newFeed[*kube.Pod](beside())
-	v := NewPods(f)
+	v := NewPods(f, nil)
 	f.publish(v)
 	for _, id := range []keymap.ID{
 		keymap.OpenRow, keymap.PodNode, keymap.ShowDetails, keymap.CopyName, keymap.Mark, keymap.MarkRange,
@@ -227,7 +227,7 @@ func TestTabCountsAndObjects(t *testing.T) {
 	if !strings.Contains(head(v, frame()), "all 3 ok") {
 		t.Errorf("the rule is %q", head(v, frame()))
 	}
-	empty := NewPods(newFeed[*kube.Pod](kube.Moment{}))
+	empty := NewPods(newFeed[*kube.Pod](kube.Moment{}), nil)
 	tab, _ = empty.Tab()
 	equal(t, tab, "")
 }

@@ -14,22 +14,33 @@ import (
 	"ktriage/themes"
 )
 
-// NewNodes makes the nodes pane: every node's health, pressure, pods, and capacity against requests and use.
-func NewNodes(feed Feed[*kube.Node]) View {
+// NewNodes makes the nodes pane: every node's health, pressure, pods, and capacity against requests and use. said is where its events are, nil
+// for nowhere.
+func NewNodes(feed Feed[*kube.Node], said Said) View {
+	events := remarks{said}
 	return newList(feed, spec[*kube.Node]{
 		name: "nodes", one: "node", many: "nodes",
-		scope:     keymap.Nodes,
-		needs:     kube.Nodes | kube.Pods | kube.Metrics,
-		columns:   NodeColumns(),
-		orders:    nodeOrders(),
-		byName:    nodesByName,
-		severity:  (*kube.Node).Severity,
+		scope:    keymap.Nodes,
+		needs:    kube.Nodes | kube.Pods | kube.Metrics,
+		columns:  NodeColumns(),
+		orders:   nodeOrders(),
+		byName:   nodesByName,
+		severity: (*kube.Node).Severity,
+		fields:   nodeSought().fields, searched: nodeText, labels: nodeSought().labels,
 		counts:    nodeCounts,
 		state:     nodeState,
-		diagnosis: (*kube.Node).Diagnosis,
+		beside:    kube.Events,
+		diagnosis: events.ofNode,
 		details:   nodeDetails,
+		sections:  events.nodeSections,
 		open: func(n *kube.Node) []Effect {
 			return []Effect{Open{Place{Pane: "pods", Pin: Pin{"node", n.Name}}}}
+		},
+		other: func(n *kube.Node, id keymap.ID) []Effect {
+			if id == keymap.NodeEvents {
+				return []Effect{Open{EventsPlace(n.Ref())}}
+			}
+			return nil
 		},
 		copied: func(n *kube.Node) string { return n.Name },
 		why:    whyNotNode,

@@ -32,7 +32,7 @@ func TestKeysOfNodesSayWhyTheyDoNothing(t *testing.T) {
 		{well, keymap.DeleteNode, ""}, {held, keymap.DeleteNode, ""}, {well, keymap.DrainNode, ""},
 	} {
 		f := newFeed(kube.Moment{Now: noon}, c.row)
-		v := NewNodes(f)
+		v := NewNodes(f, nil)
 		f.publish(v)
 		if got := v.Why(c.key); got != c.want {
 			t.Errorf("%s on %s: %q, want %q", c.key, c.row.Name, got, c.want)

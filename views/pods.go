@@ -12,8 +12,9 @@ import (
 	"ktriage/themes"
 )
 
-// NewPods makes the pods pane: kubectl's STATUS and what it hides, the worst first.
-func NewPods(feed Feed[*kube.Pod]) View {
+// NewPods makes the pods pane: kubectl's STATUS and what it hides, the worst first. said is where its events are, nil for nowhere.
+func NewPods(feed Feed[*kube.Pod], said Said) View {
+	events := remarks{said}
 	return newList(feed, spec[*kube.Pod]{
 		name: "pods", one: "pod", many: "pods",
 		scope:    keymap.Pods,
@@ -22,6 +23,7 @@ func NewPods(feed Feed[*kube.Pod]) View {
 		orders:   podOrders(),
 		byName:   podsByName,
 		severity: (*kube.Pod).Severity,
+		fields:   podSought().fields, searched: podText, labels: podSought().labels,
 		counts: func(s *kube.Snapshot[*kube.Pod]) string {
 			if s.NotWell() == 0 {
 				return "all " + text.Count(s.Total) + " ok"
@@ -30,11 +32,15 @@ func NewPods(feed Feed[*kube.Pod]) View {
 		},
 		pinned:    podsOf,
 		state:     (*kube.Pod).StatusText,
-		diagnosis: (*kube.Pod).Diagnosis,
+		beside:    kube.Events,
+		diagnosis: events.ofPod,
 		details:   podDetails,
+		sections:  events.podSections,
 		open:      func(*kube.Pod) []Effect { return []Effect{ShowDetails{}} },
 		other: func(p *kube.Pod, id keymap.ID) []Effect {
 			switch {
+			case id == keymap.PodEvents:
+				return []Effect{Open{EventsPlace(p.Ref())}}
 			case id != keymap.PodNode:
 				return nil
 			case p.Node == "":

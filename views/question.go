@@ -1,6 +1,10 @@
 package views
 
-import "ktriage/kube"
+import (
+	"time"
+
+	"ktriage/kube"
+)
 
 // question is what one wants to see of all rows, and in which order.
 type question struct {
@@ -65,10 +69,20 @@ func query[R kube.Row](o order[R], reverse bool, byName func(a, b R) int, filter
 	if reverse {
 		q.Order += " reversed"
 	}
-	if !filter.Empty() || pinned != nil {
-		q.KeepReads = kube.Nodes // of a pod on a silent node, the status is only history
-		q.Keep = func(r R, m kube.Moment) bool {
-			return (pinned == nil || pinned(r, m)) && filter.Keep(func(word string) bool { return r.Matches(word, m) })
+	if filter.Empty() && pinned == nil {
+		return q
+	}
+	sieve, fits := filter.sieve.(sieve[R])
+	q.KeepReads = sieve.reads | kube.Nodes
+	q.Keep = func(r R, m kube.Moment) bool {
+		return (pinned == nil || pinned(r, m)) && (fits || filter.Empty()) && sieve.keep(r, m)
+	}
+	if sieve.clock {
+		q.Until = func(r R, m kube.Moment) time.Time {
+			if pinned != nil && !pinned(r, m) {
+				return time.Time{}
+			}
+			return sieve.until(r, m)
 		}
 	}
 	return q

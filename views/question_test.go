@@ -252,7 +252,7 @@ func TestRowIsWaitedForWhileTheFirstRowsAreRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFeed(beside(), nodes()[0])
 			f.state.Phase = kube.Loading
-			v := NewNodes(f)
+			v := NewNodes(f, nil)
 			effects(t, v.Handle(Go{Place{Pane: "nodes", Name: "worker-02"}}))
 			effects(t, f.publish(v))
 			equal(t, under(v), "worker-01")

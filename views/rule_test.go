@@ -145,7 +145,7 @@ func TestSentencesNameTheKeysAndWhatTheyDo(t *testing.T) {
 			f := newFeed[*kube.Pod](beside())
 			now := fr
 			states[name](&f.state, &now)
-			v := NewPods(f)
+			v := NewPods(f, nil)
 			f.publish(v)
 			says(t, v, now, want)
 		})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ktriage/internal/filter"
 	"ktriage/keymap"
 	"ktriage/kube"
 	"ktriage/kube/action"
@@ -44,6 +45,8 @@ type View interface {
 	Waiting() bool
 	// Fault is what is wrong with the filter as it is typed, nil if it is in force.
 	Fault() *FilterError
+	// Language is what a filter can say of the rows.
+	Language() *filter.Language
 	// Details are the facts of the row with that UID, uncut; false if the list does not have it.
 	Details(uid string, now time.Time) (Details, bool)
 	// Place is what the history remembers: enough to come back.

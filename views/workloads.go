@@ -13,8 +13,9 @@ import (
 )
 
 // NewWorkloads makes the workloads pane: what makes, scales and guards pods, how many are ready, and what keeps the others
-// from it, the worst first.
-func NewWorkloads(feed Feed[*kube.Workload]) View {
+// from it, the worst first. said is where its events are, nil for nowhere.
+func NewWorkloads(feed Feed[*kube.Workload], said Said) View {
+	events := remarks{said}
 	var l *list[*kube.Workload]
 	l = newList[*kube.Workload](besidePods{feed}, spec[*kube.Workload]{
 		name: "workloads", one: "workload", many: "workloads",
@@ -24,6 +25,7 @@ func NewWorkloads(feed Feed[*kube.Workload]) View {
 		orders:   workloadOrders(),
 		byName:   workloadsByName,
 		severity: (*kube.Workload).Severity,
+		fields:   workloadSought().fields, searched: workloadText, labels: workloadSought().labels,
 		counts: func(s *kube.Snapshot[*kube.Workload]) string {
 			t := "all " + text.Count(s.Total) + " ok"
 			if s.NotWell() > 0 {
@@ -35,11 +37,19 @@ func NewWorkloads(feed Feed[*kube.Workload]) View {
 			return t
 		},
 		state:     workloadState,
-		diagnosis: (*kube.Workload).Diagnosis,
+		beside:    kube.Events,
+		diagnosis: events.ofWorkload,
 		details:   workloadDetails,
+		sections:  events.workloadSections,
 		open:      func(w *kube.Workload) []Effect { return openWorkload(w, l.snap) },
-		copied:    func(w *kube.Workload) string { return w.Namespace + "/" + w.Name },
-		why:       whyNotWorkload,
+		other: func(w *kube.Workload, id keymap.ID) []Effect {
+			if id == keymap.WorkloadEvents {
+				return []Effect{Open{EventsPlace(w.Ref())}}
+			}
+			return nil
+		},
+		copied: func(w *kube.Workload) string { return w.Namespace + "/" + w.Name },
+		why:    whyNotWorkload,
 	})
 	return l
 }
@@ -187,13 +197,24 @@ func numberFacts(w *kube.Workload, m kube.Moment) []Fact {
 		return []Fact{
 			{"target", w.Scaler.TargetKind + "/" + w.Scaler.TargetName, kube.OK},
 			{"replicas", w.ReadyText() + ", of " + w.ScalingText(m), kube.OK},
-			{"metric", dash(w.Scaler.Metric), kube.OK},
+			{"wants", w.WantsText(), kube.OK},
+			{"metrics", metricsText(w.Scaler.Measures), kube.OK},
+			{"conditions", w.Scaler.ConditionsText(), kube.OK},
 		}
 	case kube.Budgets:
 		return []Fact{{"healthy", w.ReadyText(), kube.OK}, {"rule", dash(w.Budget.Rule), kube.OK}, {"allows", w.AllowsText(), kube.OK}}
 	default:
 		return setFacts(w, m)
 	}
+}
+
+// metricsText are the metrics of an autoscaler, each as it is and as it should be: "cpu 305% / 50%".
+func metricsText(all []kube.Measure) string {
+	words := make([]string, len(all))
+	for i, m := range all {
+		words[i] = m.String()
+	}
+	return dash(strings.Join(words, ", "))
 }
 
 // setFacts are those of what has pods of which a number should be ready.

@@ -124,7 +124,7 @@ func incidentOfWorkloads() (kube.Moment, []*kube.Workload) {
 func TestWorkloadsAreShownWorstFirstWithTheReason(t *testing.T) {
 	m, rows := incidentOfWorkloads()
 	f := newFeed(m, rows...)
-	v := NewWorkloads(f)
+	v := NewWorkloads(f, nil)
 	f.publish(v)
 	lines := strings.Split(plainly(v, Size{80, 9}), "\n")
 	for i, want := range []string{
@@ -151,7 +151,7 @@ func TestWorkloadsAreShownWorstFirstWithTheReason(t *testing.T) {
 func TestWorkloadsAreFoundByWhatTheirPodsTell(t *testing.T) {
 	m, rows := incidentOfWorkloads()
 	f := newFeed(m, rows...)
-	v := NewWorkloads(f)
+	v := NewWorkloads(f, nil)
 	v.Handle(Query{"crashloop"})
 	if reads := f.asked[len(f.asked)-1].KeepReads; reads&kube.Pods == 0 || reads&kube.Nodes == 0 {
 		t.Errorf("the filter looks at kinds %b", reads)
@@ -172,7 +172,7 @@ func TestOrdersOfWorkloads(t *testing.T) {
 		"workloads.sort.updated": "cart cart-pdb checkout nightly web web",
 	} {
 		f := newFeed(m, rows...)
-		v := NewWorkloads(f)
+		v := NewWorkloads(f, nil)
 		if id != "workloads.sort.health" { // the default: asked for again it would be reversed
 			v.Handle(Intent{id})
 		}
@@ -202,7 +202,7 @@ func TestEnterLeadsFromAWorkloadToItsPods(t *testing.T) {
 		if c.row == target {
 			f.rows = f.rows[:1]
 		}
-		v := NewWorkloads(f)
+		v := NewWorkloads(f, nil)
 		f.publish(v)
 		v.Handle(Go{Place{UID: c.row.UID}})
 		f.publish(v)
@@ -236,7 +236,7 @@ func TestPodsOfAWorkload(t *testing.T) {
 		"Nonsense/shop/web": "",
 	} {
 		f := newFeed(kube.Moment{Now: noon}, pods...)
-		v := NewPods(f)
+		v := NewPods(f, nil)
 		v.Handle(Go{Place{Pane: "pods", Pin: Pin{"workload", pin}}})
 		f.publish(v)
 		got := strings.Fields(f.shown())
@@ -276,7 +276,7 @@ func TestKeysOfWorkloadsSayWhyTheyDoNothing(t *testing.T) {
 		{web, keymap.RetainClaims, "only a StatefulSet has"},
 	} {
 		f := newFeed(kube.Moment{Now: noon}, c.row)
-		v := NewWorkloads(f)
+		v := NewWorkloads(f, nil)
 		f.publish(v)
 		got := v.Why(c.key)
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
@@ -291,7 +291,7 @@ func TestWhatIsPausedOrSuspendedIsANoticeAndFoundByThat(t *testing.T) {
 		workload("nightly", cronOf(false)), workload("off", cronOf(true)),
 	}
 	f := newFeed(kube.Moment{Now: noon}, rows...)
-	v := NewWorkloads(f)
+	v := NewWorkloads(f, nil)
 	f.publish(v)
 	got := plainly(v, Size{100, 8})
 	for _, want := range []string{"○ Deploy   shop/held", "○ CronJob  shop/off", "· Deploy   shop/web"} {
@@ -312,7 +312,7 @@ func TestKindsThatAreMissingAreNamed(t *testing.T) {
 	m, rows := incidentOfWorkloads()
 	f := newFeed(m, rows...)
 	f.state.Missing, f.state.MissingKinds = errors.New("no such API"), kube.CronJobs|kube.Jobs
-	v := NewWorkloads(f)
+	v := NewWorkloads(f, nil)
 	f.publish(v)
 	if got := plainly(v, Size{100, 4}); !strings.Contains(got, "3 not ok of 6 · not there: jobs and cronjobs") {
 		t.Errorf("the head is %q", strings.SplitN(got, "\n", 2)[0])
@@ -323,7 +323,7 @@ func TestDetailsOfEveryKindOfWorkload(t *testing.T) {
 	m, rows := incidentOfWorkloads()
 	rows = append(rows, workload("run", &batchv1.Job{}), workload("agent", &appsv1.DaemonSet{}), workload("rs", replicaSetOf("web")))
 	f := newFeed(m, rows...)
-	v := NewWorkloads(f)
+	v := NewWorkloads(f, nil)
 	f.publish(v)
 	for _, r := range rows {
 		d, ok := v.Details(r.UID, noon)

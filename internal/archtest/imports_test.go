@@ -10,11 +10,11 @@ import (
 // kube and internal/cli alone speak to the API, views draws without Bubble Tea, keymap is bare.
 var mayImport = map[string]string{
 	".": "internal/cli",
-	"internal/cli": "ui views kube kube/action kube/certs kube/cordon kube/csr kube/deadnode kube/drain kube/evict kube/remove kube/renew kube/rollout kube/scale keymap themes internal/audit internal/logs internal/safe internal/snapshot internal/term internal/text internal/xdg " +
+	"internal/cli": "ui views kube kube/action kube/certs kube/cordon kube/csr kube/deadnode kube/drain kube/evict kube/remove kube/renew kube/rollout kube/scale keymap themes internal/audit internal/logs internal/recall internal/safe internal/snapshot internal/term internal/text internal/xdg " +
 		"github.com/spf13 k8s.io/apimachinery/pkg/util/runtime k8s.io/cli-runtime k8s.io/client-go/tools/clientcmd",
-	"ui": "views kube kube/action keymap themes internal/logs internal/safe internal/table internal/text " +
+	"ui": "views kube kube/action keymap themes internal/filter internal/logs internal/recall internal/safe internal/table internal/text " +
 		"charm.land/bubbletea/v2 charm.land/bubbles/v2/textinput github.com/charmbracelet github.com/sahilm/fuzzy",
-	"views":         "kube kube/action keymap themes internal/table internal/text",
+	"views":         "kube kube/action keymap themes internal/filter internal/table internal/text",
 	"kube":          "internal/safe internal/text k8s.io google.golang.org/protobuf/encoding/protowire",
 	"kube/action":   "kube internal/audit internal/safe internal/text k8s.io",
 	"kube/send":     "k8s.io",
@@ -36,6 +36,8 @@ var mayImport = map[string]string{
 	"internal/table":    "kube themes internal/text",
 	"internal/text":     "github.com/charmbracelet/x/ansi golang.org/x/text k8s.io/apimachinery/pkg/util/duration",
 	"internal/snapshot": "views kube internal/text",
+	"internal/filter":   "",
+	"internal/recall":   "",
 	"internal/logs":     "internal/text k8s.io/apimachinery/pkg/util/runtime k8s.io/client-go/rest k8s.io/klog/v2",
 	"internal/term":     "internal/safe golang.org/x/sys golang.org/x/term",
 	"internal/safe":     "",
@@ -48,7 +50,7 @@ var mayImport = map[string]string{
 	"kube/kubetest":       "kube internal/queue k8s.io",
 	"internal/screenshot": "github.com/charmbracelet/x/vt github.com/creack/pty",
 	"internal/scale":      "internal/text github.com/charmbracelet/x/vt github.com/creack/pty k8s.io/api k8s.io/apimachinery k8s.io/client-go",
-	"internal/e2e":        "kube kube/action kube/certs kube/cordon kube/csr kube/deadnode kube/drain kube/evict kube/remove kube/renew kube/rollout kube/scale internal/audit internal/text",
+	"internal/e2e":        "views kube kube/action kube/certs kube/cordon kube/csr kube/deadnode kube/drain kube/evict kube/remove kube/renew kube/rollout kube/scale internal/audit internal/text",
 	"internal/archtest":   "keymap",
 }
 

@@ -116,9 +116,9 @@ func (f *certsFlags) check(words string) error {
 }
 
 func (p *program) certs(cmd *cobra.Command, o *options, f *certsFlags, words string) error {
-	filter, err := views.ParseFilter(words)
+	filter, err := parseFilter("certificates", words)
 	if err != nil {
-		return usage(`A filter is words, "quoted words" and !word for what must not occur.`, "The filter %q cannot be read: %v.", words, err)
+		return err
 	}
 	if err := errors.Join(f.check(words), o.certs.check()); err != nil {
 		return err
@@ -146,8 +146,9 @@ func (p *program) certs(cmd *cobra.Command, o *options, f *certsFlags, words str
 	if f.kubeadm {
 		return p.kubeadmTable(cmd, inventory, read.own, m)
 	}
+	keep := views.Keeps[*kube.Cert](filter)
 	rows := slices.DeleteFunc(read.rows, func(c *kube.Cert) bool {
-		return !filter.Keep(func(word string) bool { return c.Matches(word, m) })
+		return !keep(c, m)
 	})
 	v := judgeCerts(rows, read.sources, read.own, m)
 	v.strict = f.strict

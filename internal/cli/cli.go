@@ -129,6 +129,7 @@ func (p *program) logStacks() {
 // complaint is an error of ours, with what to do about it.
 type complaint struct {
 	sentence, next string
+	shown          []string // lines between them, to be looked at rather than read
 	code           int
 }
 
@@ -163,7 +164,7 @@ func (p *program) report(err error) int {
 	case errors.As(err, &state):
 		return int(state)
 	case errors.As(err, &ours):
-		return p.say(ours.sentence, ours.next, ours.code)
+		return p.say(ours.sentence, ours.next, ours.code, ours.shown...)
 	case errors.As(err, &unusable):
 		return p.say("The screen needs a terminal: "+unusable.Reason+".",
 			"For plain text use ktriage snapshot nodes, or kubectl.", kube.ExitConfig)
@@ -175,8 +176,11 @@ func (p *program) report(err error) int {
 	return p.say(e.Sentence, e.Next, e.Code)
 }
 
-func (p *program) say(sentence, next string, code int) int {
+func (p *program) say(sentence, next string, code int, shown ...string) int {
 	fmt.Fprintln(p.err, "ktriage: "+text.Clean(sentence))
+	for _, line := range shown {
+		fmt.Fprintln(p.err, "  "+text.Clean(line))
+	}
 	if next != "" {
 		fmt.Fprintln(p.err, text.Clean(next))
 	}

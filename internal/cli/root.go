@@ -24,6 +24,7 @@ var aliases = map[string][]string{
 	"nodes":     {"node", "no"},
 	"pods":      {"pod", "po"},
 	"workloads": {"workload", "sts", "deploy", "ds"},
+	"events":    {"event", "ev"},
 }
 
 // root makes the tree of commands.
@@ -62,7 +63,7 @@ first.`,
 			RunE: func(cmd *cobra.Command, _ []string) error { return p.screen(cmd, o, pane) },
 		})
 	}
-	root.AddCommand(p.snapshotCommand(o), p.drainCommand(o), p.certsCommand(o), keysCommand(), versionCommand())
+	root.AddCommand(p.snapshotCommand(o), p.drainCommand(o), p.certsCommand(o), keysCommand(), filtersCommand(), versionCommand())
 	root.SetCompletionCommandGroupID(groupCommands)
 	root.SetHelpCommand(helpCommand())
 	nameCompletion(root, args)

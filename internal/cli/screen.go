@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ktriage/internal/logs"
+	"ktriage/internal/recall"
 	"ktriage/internal/term"
 	"ktriage/internal/xdg"
 	"ktriage/keymap"
@@ -65,7 +66,7 @@ func (p *program) screen(cmd *cobra.Command, o *options, pane string) (err error
 		Cluster: cluster, Runner: runner, Log: log.Logger, Pane: pane, Keys: keymap.Default(),
 		Theme: o.chosenTheme(), Background: o.background.value,
 		Color: o.colors(cmd, p.getenv), UTF8: o.utf8(cmd, p.getenv),
-		ReadOnly: o.readOnly, Messages: log.Ring,
+		ReadOnly: o.readOnly, Messages: log.Ring, Filters: p.openFilters(log),
 	})
 	returned = true
 	end()
@@ -87,6 +88,16 @@ func (p *program) openLog(o *options) *logs.Log {
 	log.TakeKubernetes()
 	p.log.Store(log)
 	return log
+}
+
+// openFilters reads the filters of earlier runs. What cannot be read is no reason for anything but a line in the log.
+func (p *program) openFilters(log *logs.Log) *recall.Filters {
+	dir, _ := xdg.StateDir(p.getenv) // without one they are those of this run
+	filters, err := recall.Open(dir)
+	if err != nil {
+		log.Warn("earlier filters are not known", "err", err)
+	}
+	return filters
 }
 
 // connect reads the kubeconfig and makes the clients, unless our certificate has expired. It does not touch the network.

@@ -16,21 +16,29 @@ import (
 // snapshotCommand prints a pane once, without a screen.
 func (p *program) snapshotCommand(o *options) *cobra.Command {
 	output := newChoice("table", "wide", "json")
+	var level, selector string
 	cmd := &cobra.Command{
 		Use: "snapshot PANE [FILTER...]", GroupID: groupCommands, DisableFlagsInUseLine: true,
 		Short: "Print the rows of a pane once, worst first",
 		Long: `Print the rows of a pane once, worst first, with the columns and the filters of
-the screen. It needs no terminal.`,
+the screen. It needs no terminal. The words of a filter may be one argument or
+several: they are joined with spaces. ktriage filters describes them.`,
 		Example: `  ktriage snapshot nodes
   ktriage snapshot pods -n shop -o wide crashloop '!web'
-  ktriage snapshot pods -o json worker-07`,
+  ktriage snapshot pods -o json 'restarts>5 age<2h ns=shop,cart'
+  ktriage snapshot pods -l app=web ready=no
+  ktriage snapshot events type=Warning
+  ktriage snapshot top --of pods`,
 		ValidArgs: snapshot.Panes(),
 		Args:      snapshotArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.snapshot(cmd, o, paneName(args[0]), output.value, strings.Join(args[1:], " "))
+			return p.snapshot(cmd, o, paneName(args[0]), level, output.value, selected(selector, strings.Join(args[1:], " ")))
 		},
 	}
+	cmd.Flags().StringVarP(&selector, "selector", "l", "", "label `selector`, as of kubectl: app=web,env in (prod,stage)")
 	cmd.Flags().VarP(&output, "output", "o", "format: "+strings.Join(output.allowed, ", "))
+	cmd.Flags().StringVar(&level, "of", "", "`what` is printed of events ("+strings.Join(snapshot.Levels("events"), ", ")+
+		") or of top ("+strings.Join(snapshot.Levels("top"), ", ")+")")
 	return cmd
 }
 
@@ -58,9 +66,15 @@ func snapshotArgs(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-func (p *program) snapshot(cmd *cobra.Command, o *options, pane, output, filter string) error {
-	if _, err := views.ParseFilter(filter); err != nil {
-		return usage(`A filter is words, "quoted words" and !word for what must not occur.`, "The filter %q cannot be read: %v.", filter, err)
+func (p *program) snapshot(cmd *cobra.Command, o *options, pane, level, output, filter string) error {
+	if levels := snapshot.Levels(pane); level != "" && !slices.Contains(levels, level) {
+		if levels == nil {
+			return usage("Leave --of out.", "ktriage snapshot %s is of %s alone.", pane, pane)
+		}
+		return usage("Use one of "+strings.Join(levels, ", ")+".", "--of cannot be %q.", level)
+	}
+	if _, err := parseFilter(snapshot.Rows(pane, level), filter); err != nil {
+		return err
 	}
 	limit, err := timeout(*o.kube.Timeout)
 	if err != nil {
@@ -77,7 +91,7 @@ func (p *program) snapshot(cmd *cobra.Command, o *options, pane, output, filter 
 		return err
 	}
 	return snapshot.Print(ctx, cluster, snapshot.Options{
-		Pane: pane, Format: views.Format(output), Filter: filter, Notes: cmd.ErrOrStderr(),
+		Pane: pane, Level: level, Format: views.Format(output), Filter: filter, Notes: cmd.ErrOrStderr(),
 	}, cmd.OutOrStdout())
 }
 

@@ -108,7 +108,7 @@ func TestKilledProgramsDrainIsResumedAtTheNextStart(t *testing.T) {
 
 	s = stages.sitDown(t, home, 120, 40)
 	s.Shows("● live")
-	s.Press("5")
+	s.Press("7")
 	s.Shows("cut off")
 	s.Shows("done")
 	if strings.Contains(s.Screen(), "a drain was cut off") {
@@ -144,7 +144,7 @@ func TestKeysAreAnsweredWhileADrainIsBlocked(t *testing.T) {
 	slices.Sort(times)
 	at := func(p int) time.Duration { return times[(len(times)-1)*p/100].Round(100 * time.Microsecond) }
 	t.Logf("%d keys in %v while 29 pods are blocked: p50 %v, p99 %v, worst %v (aim: p99 under 50 ms)", len(times), span, at(50), at(99), at(100))
-	s.Press("5x")
+	s.Press("7x")
 	pressed := time.Now()
 	t.Logf("the screen says that it is cancelled %v after the key", s.Shows("cancelled").Sub(pressed).Round(time.Millisecond))
 	s.Press("q")

@@ -50,6 +50,7 @@ var children = map[string]func(context.Context, *rest.Config) (int64, error){
 	"informer":  func(ctx context.Context, c *rest.Config) (int64, error) { return 0, inform(ctx, c, nil) },
 	"transform": func(ctx context.Context, c *rest.Config) (int64, error) { return 0, inform(ctx, c, cut) },
 	"watch":     func(ctx context.Context, c *rest.Config) (int64, error) { return 0, watchAll(ctx, c, os.Stdout) },
+	"events":    func(ctx context.Context, c *rest.Config) (int64, error) { return 0, countEvents(ctx, c, os.Stdout) },
 }
 
 // warmUp reads all pods once.

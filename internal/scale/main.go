@@ -29,6 +29,8 @@ type options struct {
 	attempts, presses   int
 	span, quiet         time.Duration
 	width, height       int
+	storm               int           // events a second
+	stormSpan           time.Duration // of a storm of events
 }
 
 // size is how big a cluster is.
@@ -39,7 +41,7 @@ func (s size) String() string { return count(s.nodes) + " nodes, " + count(s.pod
 // phases are the parts of a measurement; those inSession share one process of ktriage.
 var (
 	inSession = []string{"idle", "keys", "filter", "churn"}
-	phases    = slices.Concat([]string{"compare", "load"}, inSession)
+	phases    = slices.Concat([]string{"compare", "load"}, inSession, []string{"events"})
 )
 
 func (o options) wants(phase string) bool { return slices.Contains(o.only, phase) }
@@ -71,7 +73,7 @@ func readOptions() (options, error) {
 	flag.IntVar(&nodes, "nodes", 5000, "nodes of the cluster")
 	flag.IntVar(&pods, "pods", 150_000, "pods of the cluster")
 	flag.StringVar(&sizes, "sizes", "", "several clusters one after the other, as NODES/PODS,NODES/PODS; the last is the one that counts")
-	flag.StringVar(&only, "only", strings.Join(phases, ","), "parts of the measurement")
+	flag.StringVar(&only, "only", strings.Join(phases[:len(phases)-1], ","), "parts of the measurement; \"events\" is one that is measured alone")
 	flag.StringVar(&rates, "rates", "100,1000,5000", "how many pods change in a second")
 	flag.StringVar(&o.out, "out", "", "document to write; without it the report is only printed")
 	flag.IntVar(&o.attempts, "starts", 5, "starts of the program")
@@ -80,12 +82,17 @@ func readOptions() (options, error) {
 	flag.DurationVar(&o.quiet, "idle", time.Minute, "how long nothing happens")
 	flag.IntVar(&o.width, "width", 120, "columns of the terminal")
 	flag.IntVar(&o.height, "height", 40, "lines of the terminal")
+	flag.IntVar(&o.storm, "storm", 5000, "events a second of a fleet that crash-loops")
+	flag.DurationVar(&o.stormSpan, "stormspan", time.Minute, "how long it does")
 	flag.Parse()
 	o.only = strings.Split(only, ",")
 	for _, phase := range o.only {
 		if !slices.Contains(phases, phase) {
 			return o, fmt.Errorf("-only has no part %q; there are %s", phase, strings.Join(phases, ", "))
 		}
+	}
+	if o.wants("events") && len(o.only) > 1 {
+		return o, errors.New("-only events is measured alone")
 	}
 	for rate := range strings.SplitSeq(rates, ",") {
 		n, err := strconv.Atoi(rate)
@@ -127,7 +134,7 @@ func run(ctx context.Context, o options) error {
 	var all []*figures
 	for _, s := range o.sizes {
 		say("%s", s)
-		f := &figures{size: s}
+		f := &figures{size: s, said: groupCounts{}}
 		all = append(all, f)
 		if err := measure(ctx, o, f, say); err != nil {
 			fmt.Println(report{machine: on, options: o, all: all}.tables()) // what there is until then is worth having
@@ -135,6 +142,13 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	r := report{machine: on, options: o, all: all}
+	if o.wants("events") {
+		fmt.Println(r.eventsPart())
+		if o.out == "" {
+			return nil
+		}
+		return r.writeEvents(o.out)
+	}
 	fmt.Println(r.tables())
 	if o.out == "" {
 		return nil
@@ -154,7 +168,9 @@ type figures struct {
 	typing       typing
 	sorts, panes []keyed
 	churned      []churned
-	sessionPeak  int64 // bytes, of the process that was idle, and in which keys were pressed while pods changed
+	stormed      []stormed
+	said         groupCounts // what all storms have written into this cluster
+	sessionPeak  int64       // bytes, of the process that was idle, and in which keys were pressed while pods changed
 }
 
 // measure makes a cluster and measures everything on it that is wanted.
@@ -194,6 +210,7 @@ func (b *bench) run(ctx context.Context) error {
 		{b.wants("load"), b.measureStarts},
 		{slices.ContainsFunc(inSession, b.wants), b.measureSession},
 		{b.wants("churn"), b.measureControls},
+		{b.wants("events"), b.measureEvents},
 	} {
 		if !step.wanted {
 			continue

@@ -102,8 +102,9 @@ func (m *Model[R]) header(pen *pen) {
 			pen.space(gap(m.width))
 		}
 		c := &m.columns[s.column]
-		title := Cell{Text: c.Title, Token: themes.Muted}
-		if m.sort != "" && m.sort == c.ID {
+		words, sorted := m.title(c)
+		title := Cell{Text: words, Token: themes.Muted}
+		if sorted {
 			title.Text += pen.p.Glyph(m.arrow())
 		}
 		pen.cell(drawn{title, text.Width(title.Text)}, s.width, c.Right, false)
@@ -162,8 +163,15 @@ type pen struct {
 // cell writes a cell into its column, cut if it is wider: in the middle or at its end. Of a number or a time nothing
 // is written then but the ellipsis: a part of it would be another number.
 func (n *pen) cell(c drawn, width int, right, middle bool) {
-	if c.Axis.On {
+	switch {
+	case c.Axis.On:
 		n.axis(c.Axis, width)
+		return
+	case c.Bar.On:
+		n.bar(c.Bar, width)
+		return
+	case c.Spark.On:
+		n.spark(c.Spark, width)
 		return
 	}
 	if c.width > width {

@@ -2,6 +2,7 @@ package table
 
 import (
 	"slices"
+	"strings"
 
 	"ktriage/internal/text"
 )
@@ -28,16 +29,27 @@ func (m *Model[R]) Refit() { clear(m.seen) }
 // need is the width at which nothing of a column that has come into view is cut, within its Min and Max.
 func (m *Model[R]) need(column int) int {
 	c := &m.columns[column]
-	title := text.Width(c.Title)
-	if m.sort != "" && m.sort == c.ID {
-		title++
+	title, sorted := m.title(c)
+	if sorted {
+		title += " "
 	}
-	width := max(c.Min, title, m.seen[column])
+	width := max(c.Min, text.Width(title), m.seen[column])
 	if c.Max > 0 && !c.Right {
 		width = min(width, max(c.Max, c.Min))
 	}
 	return width
 }
+
+// title is that of a column, and whether the arrow stands behind it: in place of the unit, if it has one.
+func (m *Model[R]) title(c *Column[R]) (title string, sorted bool) {
+	if m.sort == "" || m.sort != c.ID {
+		return c.Title, false
+	}
+	return strings.TrimSuffix(c.Title, "%"), true
+}
+
+// absent reports whether there is no such column now.
+func (c *Column[R]) absent() bool { return c.Absent != nil && c.Absent() }
 
 // least is the width below which a column is rather dropped than cut.
 func (m *Model[R]) least(column int) int {
@@ -55,7 +67,9 @@ func (m *Model[R]) lay(width int) {
 	room := width - margin
 	m.shown = m.shown[:0]
 	for i := range m.columns {
-		m.shown = append(m.shown, slot{i, m.need(i)})
+		if !m.columns[i].absent() {
+			m.shown = append(m.shown, slot{i, m.need(i)})
+		}
 	}
 	if m.left == 0 {
 		m.drop(width, room, optional)
@@ -149,13 +163,40 @@ func (m *Model[R]) trim(width, room int) {
 }
 
 // stretch gives spare room to cut columns until nothing of them is cut, then to Flex columns up to their Max, one cell
-// to each in turn.
+// to each in turn. Even columns take their turn together.
 func (m *Model[R]) stretch(spare int) {
 	spare = m.share(spare, func(s slot) bool { return s.width < m.need(s.column) })
-	m.share(spare, func(s slot) bool {
+	for before := -1; spare != before; {
+		before = spare
+		spare = m.widen(spare)
+	}
+}
+
+// widen gives one cell to each Flex column, and one to each Even column if there is one for all of them.
+func (m *Model[R]) widen(spare int) int {
+	even := 0
+	for i := range m.shown {
+		s := &m.shown[i]
 		c := &m.columns[s.column]
-		return c.Flex && (c.Max == 0 || s.width < c.Max)
-	})
+		switch room := c.Max == 0 || s.width < c.Max; {
+		case c.Even && room:
+			even++
+		case c.Flex && room && spare > 0:
+			s.width++
+			spare--
+		}
+	}
+	if even > spare {
+		return spare
+	}
+	for i := range m.shown {
+		s := &m.shown[i]
+		if c := &m.columns[s.column]; c.Even && (c.Max == 0 || s.width < c.Max) {
+			s.width++
+			spare--
+		}
+	}
+	return spare
 }
 
 func (m *Model[R]) share(spare int, wants func(slot) bool) int {
@@ -175,8 +216,8 @@ func (m *Model[R]) share(spare int, wants func(slot) bool) int {
 // stopScrolling brings left back to where the last column is in view, or to none if all columns fit.
 func (m *Model[R]) stopScrolling(width int) {
 	droppable := 0
-	for _, c := range m.columns {
-		if c.Drop > 0 {
+	for i := range m.columns {
+		if c := &m.columns[i]; c.Drop > 0 && !c.absent() {
 			droppable++
 		}
 	}
@@ -189,8 +230,12 @@ func (m *Model[R]) stopScrolling(width int) {
 // fits reports whether all columns fit that are left after skipping some of those that may drop.
 func (m *Model[R]) fits(width, skip int) bool {
 	taken := -gap(width)
-	for i, c := range m.columns {
-		if c.Drop > 0 && skip > 0 {
+	for i := range m.columns {
+		c := &m.columns[i]
+		switch {
+		case c.absent():
+			continue
+		case c.Drop > 0 && skip > 0:
 			skip--
 			continue
 		}

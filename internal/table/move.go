@@ -77,5 +77,11 @@ func (m *Model[R]) ScrollColumns(n int) { m.left = min(max(m.left+n, 0), len(m.c
 
 // More reports, as of the last Draw, whether columns are out of view to the left and to the right.
 func (m *Model[R]) More() (left, right bool) {
-	return m.left > 0, len(m.columns)-len(m.shown) > m.left
+	there := 0
+	for i := range m.columns {
+		if !m.columns[i].absent() {
+			there++
+		}
+	}
+	return m.left > 0, there-len(m.shown) > m.left
 }

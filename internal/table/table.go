@@ -16,7 +16,9 @@ import (
 type Cell struct {
 	Text  string
 	Token themes.Token
-	Axis  Axis // in place of Text, unless it is the zero Axis
+	Axis  Axis  // in place of Text, unless it is the zero Axis
+	Bar   Bar   // likewise
+	Spark Spark // likewise
 }
 
 // Axis is a place on an axis: a line, and a mark at its end. It is drawn without making a string of it, in the glyphs of
@@ -30,8 +32,13 @@ type Axis struct {
 
 // width is what a cell takes.
 func (c Cell) width() int {
-	if c.Axis.On {
+	switch {
+	case c.Axis.On:
 		return c.Axis.Cells + 1
+	case c.Bar.On:
+		return 0
+	case c.Spark.On:
+		return c.Spark.Points
 	}
 	return text.Width(c.Text)
 }
@@ -50,7 +57,9 @@ type Column[R kube.Row] struct {
 	Flex      bool // takes spare width, up to Max: names
 	Right     bool // flush right: numbers, times
 	Middle    bool // cut in the middle: names whose end tells them apart
+	Even      bool // takes spare width with all others that do, up to Max, so that they stay as wide as each other: bars
 	Cell      func(R, kube.Moment) Cell
+	Absent    func() bool // there is nothing to show in it, so that there is no such column; nil where there always is
 }
 
 // Model is a table: a snapshot, a cursor, marks, and what part is in view. Make it with New.
@@ -176,6 +185,9 @@ func (m *Model[R]) Gone() (kube.Ref, bool) {
 	m.gone = nil
 	return ref, true
 }
+
+// Chosen reports whether a key has chosen the object under the cursor; until then the cursor stays on the first row.
+func (m *Model[R]) Chosen() bool { return m.held }
 
 // Current gives the row under the cursor; there is none in an empty list.
 func (m *Model[R]) Current() (row R, ok bool) {

@@ -78,7 +78,7 @@ func (t *Terminal) Wait(d time.Duration) {
 var strokes = map[string]string{
 	"enter": "\r", "esc": "\x1b", "tab": "\t", "shift+tab": "\x1b[Z", "space": " ", "backspace": "\x7f",
 	"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "home": "\x1b[H", "end": "\x1b[F",
-	"pgup": "\x1b[5~", "pgdown": "\x1b[6~",
+	"pgup": "\x1b[5~", "pgdown": "\x1b[6~", "f1": "\x1bOP",
 }
 
 // Press types keys one after the other, each shown before the next: a character, or a name as keymap has it.

@@ -8,7 +8,11 @@ import (
 )
 
 // plainer are the signs of ours that have a likeness in ASCII.
-var plainer = map[string]string{"…": "~", "·": "-", "›": ">", "→": ">", "⏎": "/", "✓": "+", "✗": "x"}
+var plainer = map[string]string{
+	"…": "~", "·": "-", "›": ">", "→": ">", "⏎": "/", "✓": "+", "✗": "x", "│": "|",
+	"▁": "_", "▂": ".", "▃": "-", "▄": ":", "▅": "=", "▆": "+", "▇": "#", "█": "#", // of sparklines and bars
+	"▏": " ", "▎": " ", "▍": " ", "▌": "#", "▋": "#", "▊": "#", "▉": "#",
+}
 
 // ASCII makes a text, styled or not, fit for a terminal that shows nothing else: an accent goes, a sign of ours becomes its
 // likeness, and everything else a question mark for each cell that it takes. The width stays.

@@ -10,7 +10,6 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
-	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 )
 
 // Version is what the server says that it is.
@@ -32,14 +31,12 @@ func (s *Server) serve(r *http.Request, body []byte) *http.Response {
 		return answer(r, http.StatusCreated, review)
 	case strings.HasSuffix(path, "/selfsubjectaccessreviews"):
 		return answer(r, http.StatusCreated, s.review(body))
-	case path == "/apis/metrics.k8s.io/v1beta1/nodes" && s.nodeUse != nil:
-		return answer(r, http.StatusOK, metricsv1beta1.NodeMetricsList{
-			TypeMeta: metav1.TypeMeta{APIVersion: "metrics.k8s.io/v1beta1", Kind: "NodeMetricsList"}, Items: s.nodeUse,
-		})
-	case path == "/apis/metrics.k8s.io/v1beta1/pods" && s.podUse != nil:
-		return answer(r, http.StatusOK, metricsv1beta1.PodMetricsList{
-			TypeMeta: metav1.TypeMeta{APIVersion: "metrics.k8s.io/v1beta1", Kind: "PodMetricsList"}, Items: s.podUse,
-		})
+	}
+	if samples := s.serveMetrics(r); samples != nil {
+		return samples
+	}
+	if service := s.serveAPIService(r); service != nil {
+		return service
 	}
 	return s.serveObjects(r, body)
 }

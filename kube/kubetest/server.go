@@ -41,6 +41,7 @@ type Server struct {
 	lifted  func() // tells of the end of the fault
 	nodeUse []metricsv1beta1.NodeMetrics
 	podUse  []metricsv1beta1.PodMetrics
+	metrics Metrics
 	asked   []Request
 	denied  []string
 	oldest  int // watches of earlier versions have expired
@@ -176,13 +177,6 @@ func (s *Server) BreakWatches() {
 		w.End(io.ErrUnexpectedEOF)
 	}
 	s.watches = nil
-}
-
-// Measure sets the samples of metrics.k8s.io; nil for none.
-func (s *Server) Measure(nodes []metricsv1beta1.NodeMetrics, pods []metricsv1beta1.PodMetrics) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.nodeUse, s.podUse = nodes, pods
 }
 
 // Fail answers every request with a fault from now on, and breaks the watches; nil lets the server work again.
