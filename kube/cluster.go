@@ -70,6 +70,7 @@ type Cluster struct {
 	usage      *Usage // as readers were last told of it: an order that looks at it must stand until they are told again
 	loads      map[string]Load
 	nodeStates map[string]NodeState
+	without    *unmeasured         // of usage and nodeStates
 	complete   bool                // every first reading has come to an end, good or bad
 	rowsRead   bool                // the same of nodes and pods alone
 	podsKnown  bool                // the pods of every node are known

@@ -14,7 +14,7 @@ type Involved struct {
 	Field string
 }
 
-// String is the object as kubectl names it: "pod/web-1", or "pod/shop/web-1" would be FullName's business.
+// String is the object as kubectl names it, without its namespace: "pod/web-1".
 func (o Involved) String() string { return strings.ToLower(o.Kind) + "/" + o.Name }
 
 // FullName is the name with its namespace before it, if it has one. Events on objects without a namespace are stored in

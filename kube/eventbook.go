@@ -82,25 +82,35 @@ func (b *eventBook) absorb(now time.Time) bool {
 	if len(in.rows)+len(in.sweeps)+len(b.came) == 0 {
 		return false
 	}
-	b.step = stepOf(now)
+	b.step, b.names = stepOf(now), map[PodKey]podKin{}
 	b.adopt()
-	for _, sw := range in.sweeps {
-		b.sweep(sw)
-	}
 	b.lookUp(in.rows)
-	for uid, a := range in.rows {
-		if a.row != nil {
-			b.take(a.row)
-		}
-		if a.gone {
-			b.expire(uid)
-		}
-	}
+	b.takeUp(in)
 	b.trim()
 	news := len(b.changed)+len(b.left)+len(b.touched) > 0
 	b.show()
 	b.tray.knows(len(b.singles) + b.remembered())
 	return news
+}
+
+// takeUp takes up rows and sweeps. What has gone goes before the sweeps: they drop what is known of it, and it would count anew. What came
+// after a sweep is not in its list: that comes last.
+func (b *eventBook) takeUp(in delivery) {
+	for _, a := range in.rows {
+		if a.gone && a.row != nil {
+			b.take(a.row)
+		}
+	}
+	for _, sw := range in.sweeps {
+		b.sweep(sw)
+	}
+	for uid, a := range in.rows {
+		if a.gone {
+			b.expire(uid)
+		} else {
+			b.take(a.row)
+		}
+	}
 }
 
 // take takes up a version of an event object.
@@ -112,6 +122,9 @@ func (b *eventBook) take(e *Event) {
 	}
 	old := s.row
 	e.Group, e.Owner, e.Node = old.Group, old.Owner, old.Node
+	if e.Node == "" { // its pod may have been bound since
+		e.Owner, e.Node = b.placeOf(e)
+	}
 	if *e == *old {
 		return
 	}
@@ -245,9 +258,7 @@ func (b *eventBook) sweep(sw sweep) {
 			b.expire(uid)
 		}
 	}
-	if sw.namespace == "" {
-		b.sweepForgotten(sw.seen)
-	}
+	b.sweepForgotten(sw)
 }
 
 // note has the rows of a single, its tally and its object be made anew.
@@ -306,7 +317,7 @@ func (b *eventBook) showGroups() {
 		}
 		if !t.dropped {
 			t.shown = true
-			groups = append(groups, t.row(b.nodeOf(t), b.beside.workload))
+			groups = append(groups, t.row(b.beside.workload))
 		} else if t.shown {
 			t.shown = false
 			b.groups.remove(t.uid)
@@ -358,17 +369,13 @@ func (b *eventBook) hash(o *Involved) uint64 {
 
 // lookUp finds the pods of events that give a pod's name alone, all at once: pods are not kept by name.
 func (b *eventBook) lookUp(rows map[string]arrival) {
-	b.names = nil
 	for uid, a := range rows {
 		if a.row == nil || a.row.Object.Kind != "Pod" || a.row.Object.UID != "" || b.singles[uid] != nil {
 			continue
 		}
-		if b.names == nil {
-			b.names = map[PodKey]podKin{}
-		}
 		b.names[PodKey{a.row.Object.Namespace, a.row.Object.Name}] = podKin{}
 	}
-	if b.names != nil {
+	if len(b.names) > 0 {
 		b.beside.named(b.names)
 		maps.DeleteFunc(b.names, func(_ PodKey, k podKin) bool { return k.uid == "" })
 	}

@@ -163,6 +163,43 @@ func TestWhatTheServerLetsGoIsKeptAndMarked(t *testing.T) {
 	equal(t, len(l.EventsOf(Ref{Kind: Pods, Namespace: "shop", Name: "web-1", UID: "u-web-1"})), 2)
 }
 
+func TestWhatIsTakenOutOfTheTrayIsNotInIt(t *testing.T) {
+	tray := newEventTray(func() {})
+	empty := tray.take()
+	tray.put(podSaid("1", "BackOff", "web-1", 1, 1))
+	full := tray.take()
+	tray.put(podSaid("2", "BackOff", "web-1", 1, 1))
+	equal(t, fmt.Sprint(len(empty.rows), len(full.rows), len(tray.take().rows)), "0 1 1")
+}
+
+// forgetful is a library that keeps one warning, and has forgotten event "old" of pod web-1, said five times.
+func forgetful() *library {
+	l := newLibrary()
+	l.limits.singles = 1
+	l.has("web-1")
+	l.tray.put(podSaid("old", "BackOff", "web-1", 5, 30), podSaid("new", "BackOff", "web-1", 2, 3))
+	l.publish()
+	return l
+}
+
+func TestAForgottenEventThatIsSaidAgainAndThenMissingFromAListCountsOnce(t *testing.T) {
+	l := forgetful()
+	l.tray.put(podSaid("old", "BackOff", "web-1", 6, 1))
+	l.tray.sweep(origin{kind: Events}, map[string]struct{}{"new": {}})
+	l.shows(t, "Warning BackOff pod/web-1 x8")
+	equal(t, l.told().Count, 8)
+}
+
+func TestAListOfOneNamespaceLetsItsForgottenEventsGo(t *testing.T) {
+	l := forgetful()
+	l.tray.remove("new")
+	l.shows(t, "Warning BackOff pod/web-1 x7")
+	l.tray.sweep(origin{kind: Events, namespace: "lab"}, map[string]struct{}{})
+	l.shows(t, "Warning BackOff pod/web-1 x7")
+	l.tray.sweep(origin{kind: Events, namespace: "shop"}, map[string]struct{}{})
+	l.shows(t, "Warning BackOff pod/web-1 x7 expired")
+}
+
 // EventsOf is that of a cluster.
 func (l *library) EventsOf(r Ref) []*Event { return (&Cluster{book: l.eventBook}).EventsOf(r) }
 

@@ -117,8 +117,8 @@ func BenchmarkEventStorm(b *testing.B) {
 
 // TestAMillionEventsAreCountedAndTakeBoundedRoom sends a storm of two hundred seconds.
 func TestAMillionEventsAreCountedAndTakeBoundedRoom(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a million events take three seconds")
+	if testing.Short() || raced { // all of it is in one goroutine
+		t.Skip("a million events take three seconds, and half a minute under the race detector")
 	}
 	l := stormy()
 	const events = 1_000_000

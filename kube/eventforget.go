@@ -9,7 +9,7 @@ import (
 )
 
 // What the book keeps at most, of warnings and again of other events, so that no flood of the one kind carries the other away. An
-// event takes about 700 bytes with its places, a group about 900: 25 MB in all if every limit is reached. An hour of events of a
+// event takes about 700 bytes with its places, a group about 900: some 30 MB in all if every limit is reached. An hour of events of a
 // cluster of 1,000 nodes that is well are some 10,000.
 const (
 	singlesMost = 10_000
@@ -157,25 +157,32 @@ func (b *eventBook) expireForgotten(uid string) {
 	}
 }
 
-// sweepForgotten does that for all that are not in a complete list.
-func (b *eventBook) sweepForgotten(seen map[string]struct{}) {
+// sweepForgotten does that for all that are not in a complete list. Of what is known by a hash alone the namespace is that of its group:
+// what is grouped by node, or about an object without a namespace, goes by lists of all namespaces only.
+func (b *eventBook) sweepForgotten(sw sweep) {
 	if b.remembered() == 0 {
 		return
 	}
-	there := make(map[uint64]struct{}, len(seen))
-	for uid := range seen {
+	there := make(map[uint64]struct{}, len(sw.seen))
+	for uid := range sw.seen {
 		there[b.uidHash(uid)] = struct{}{}
 	}
 	for i := range b.shelves {
 		for _, of := range [...]map[uint64]memory{b.shelves[i].young, b.shelves[i].old} {
 			for hash, m := range of {
-				if _, ok := there[hash]; !ok {
+				if _, ok := there[hash]; !ok && m.within(sw.namespace) {
 					delete(of, hash)
 					b.release(m.tally)
 				}
 			}
 		}
 	}
+}
+
+// within reports whether it is known to be of a namespace; "" is all.
+func (m memory) within(namespace string) bool {
+	t := m.tally.now()
+	return namespace == "" || t != nil && t.key.namespace == namespace
 }
 
 // trim drops the oldest of what is more than may be kept, groups with their events.

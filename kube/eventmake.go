@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"ktriage/internal/text"
 )
 
 // messageMost bounds what of a message a row keeps, in bytes: the limit of note in events.k8s.io/v1.
@@ -20,8 +22,8 @@ func NewEvent(e *corev1.Event) *Event {
 	row := &Event{
 		Namespace: shared(e.Namespace), Name: clean(e.Name), UID: clean(string(e.UID)),
 		Object: involved(&e.InvolvedObject),
-		Type:   shared(e.Type), Reason: shared(e.Reason), Message: said(e.Message),
-		From: shared(cmp.Or(e.ReportingController, e.Source.Component)), FromHost: shared(cmp.Or(e.Source.Host, instanceHost(e))),
+		Type:   shared(word(e.Type)), Reason: shared(word(e.Reason)), Message: said(e.Message),
+		From: shared(word(cmp.Or(e.ReportingController, e.Source.Component))), FromHost: shared(cmp.Or(e.Source.Host, instanceHost(e))),
 		Count: max(int(e.Count), 1),
 		First: firstTime(e.FirstTimestamp.Time, e.EventTime.Time, e.CreationTimestamp.Time),
 		Last:  firstTime(e.LastTimestamp.Time, e.EventTime.Time, e.CreationTimestamp.Time),
@@ -31,7 +33,7 @@ func NewEvent(e *corev1.Event) *Event {
 		if s.Count > 0 {
 			row.Count = int(s.Count)
 		}
-		row.Last = orElse(s.LastObservedTime.Time, row.Last)
+		row.Last = firstTime(s.LastObservedTime.Time, row.Last)
 	}
 	return row
 }
@@ -59,14 +61,22 @@ func instanceHost(e *corev1.Event) string {
 	}
 }
 
+// firstTime gives the first of some times that is one. What was said before there were computers, or after the year in which the
+// nanoseconds of time.Time end, is a mistake of whoever said it, and would stand above everything else.
 func firstTime(all ...time.Time) time.Time {
 	for _, t := range all {
-		if !t.IsZero() {
+		if year := t.Year(); year >= 1970 && year <= 2261 {
 			return t
 		}
 	}
 	return time.Time{}
 }
+
+// wordMost is how many cells a type, a reason or a component may take. The longest of Kubernetes' own have 40; v1 has no limit, and one
+// that fills the screen would hide every other.
+const wordMost = 64
+
+func word(s string) string { return text.Cut(clean(s), wordMost, "…") }
 
 // said is clean for what a component says, on one line.
 func said(s string) string {

@@ -38,6 +38,7 @@ func (k groupKey) subject() Involved {
 		s.APIVersion = "apps/v1"
 	case Jobs, CronJobs:
 		s.APIVersion = "batch/v1"
+	default:
 	}
 	return s
 }
@@ -123,21 +124,6 @@ func (b *eventBook) pod(o *Involved) (podKin, bool) {
 	return b.gone.find(o)
 }
 
-// nodeOf is the node that the newest event of a group is about, or comes from.
-func (b *eventBook) nodeOf(t *tally) string {
-	e := t.newest
-	switch {
-	case t.key.by == ByNode:
-		return t.key.name
-	case e.Object.Kind == "Node":
-		return e.Object.Name
-	}
-	if pod, ok := b.pod(&e.Object); ok && pod.node != "" {
-		return pod.node
-	}
-	return e.FromHost
-}
-
 // placeOf is the workload that the object of an event belongs to, and the node that it is on, or that the event comes from.
 func (b *eventBook) placeOf(e *Event) (Owner, string) {
 	if e.Object.Kind == "Node" {
@@ -216,6 +202,7 @@ func (b *eventBook) podMoved(from, to *Pod) {
 func (b *eventBook) adopt() {
 	moved := false
 	for _, pod := range b.came {
+		b.names[PodKey{pod.Namespace, pod.Name}] = kinOf(pod)
 		for _, t := range slices.Clone(b.orphans[PodKey{pod.Namespace, pod.Name}]) {
 			e := t.newest
 			if e.Object.UID != "" && e.Object.UID != pod.UID {

@@ -67,10 +67,10 @@ func (t *tally) merge(other *tally, step int64) {
 }
 
 // row is the group as it is shown. One that is about one object so far is shown as that object's.
-func (t *tally) row(node string, uid func(Owner) string) *EventGroup {
+func (t *tally) row(uid func(Owner) string) *EventGroup {
 	g := &EventGroup{
 		UID: t.uid, Type: t.key.kind, Reason: t.key.reason, By: t.key.by, Objects: t.objects.size(),
-		Object: t.newest.Object, Message: t.newest.Message, From: t.newest.From, Node: node,
+		Object: t.newest.Object, Message: t.newest.Message, From: t.newest.From, Node: t.newest.Node,
 		Count: t.count, AtLeast: t.atLeast, First: t.first, Last: t.last,
 		Expired: t.live == 0, Forgotten: t.forgotten, Rate: t.rate.rate, RateEnds: endOf(t.rate.last),
 	}

@@ -106,13 +106,13 @@ func (t *eventTray) forget(all ...origin) {
 func (t *eventTray) take() delivery {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	d := delivery{rows: t.in, sweeps: t.sweeps}
+	d := delivery{sweeps: t.sweeps}
 	t.known = max(t.known, len(t.in))
 	if t.told {
 		d.states = maps.Clone(t.states)
 	}
-	if len(t.in) > 0 {
-		t.in = make(map[string]arrival, min(len(t.in), 1024))
+	if len(t.in) > 0 { // a map is never in the tray and in a delivery
+		d.rows, t.in = t.in, make(map[string]arrival, min(len(t.in), 1024))
 	}
 	t.sweeps, t.told = nil, false
 	return d

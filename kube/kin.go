@@ -128,8 +128,9 @@ func (o Owner) Above() Owner {
 		return above(Deployments, o.Namespace, deploymentOf(o.Name))
 	case Jobs:
 		return above(CronJobs, o.Namespace, cronJobOf(o.Name))
+	default:
+		return Owner{}
 	}
-	return Owner{}
 }
 
 func above(kind Kinds, namespace, name string) Owner {

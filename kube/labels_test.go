@@ -113,7 +113,7 @@ func TestRowLeavesAFilterOfTheClockByItself(t *testing.T) {
 				break
 			}
 			last = next
-			time.Sleep(time.Until(next)) //nolint:forbidigo // virtual
+			time.Sleep(time.Until(next))
 		}
 		if want := []string{"0s: 3", "29.7s: 2", "1m0s: 1", "2m0s: 0"}; !slices.Equal(log, want) {
 			t.Errorf("published %q, want %q", log, want)
@@ -140,7 +140,7 @@ func TestFilterOfTheClockLooksOnceASecondAtMost(t *testing.T) {
 		began := looks
 		end := time.Now().Add(2 * time.Minute)
 		for at := s.nextDue(); !at.IsZero() && at.Before(end); at = s.nextDue() {
-			time.Sleep(time.Until(at)) //nolint:forbidigo // virtual
+			time.Sleep(time.Until(at))
 			s.publish(Moment{Now: time.Now()}, 0, nil)
 		}
 		if f.Load().Len() != 0 || looks-began > 3*100 {

@@ -89,6 +89,7 @@ func (m *meter) poll(ctx context.Context) (wait time.Duration) {
 		m.step = wait
 	case Failed:
 		wait = max(wait, metricsAbsent)
+	default:
 	}
 	m.cur.Store(is)
 	if !is.same(was) || now.Sub(m.poked) >= metricsAgain {

@@ -73,7 +73,12 @@ const (
 
 // read reads a list, protobuf or JSON, to its end. An error means that nothing of what was taken counts: the list may
 // have ended early.
-func (l metricsList) read(body io.Reader, each eachScrape) error {
+func (l metricsList) read(body io.Reader, all eachScrape) error {
+	each := func(r *scrape) {
+		if l.believes(r) {
+			all(r)
+		}
+	}
 	in := bufio.NewReaderSize(body, wireBuffer)
 	start, err := in.Peek(len(magic))
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -86,6 +91,30 @@ func (l metricsList) read(body io.Reader, each eachScrape) error {
 		return errors.New("the answer is neither protobuf nor JSON")
 	}
 	return l.readJSON(json.NewDecoder(in), each)
+}
+
+// The most that is believed of one node or container: beyond it sums would overflow, and no machine has it.
+const (
+	mostCPU    = 1 << 40 // millicores
+	mostMemory = 1 << 53 // bytes
+)
+
+// believes reports whether an item is a measurement: metrics-server gives a pod without containers when it has measured none of them,
+// and hands on whatever number a kubelet has made up.
+func (l metricsList) believes(r *scrape) bool {
+	if l.resource == podMetrics.resource && len(r.parts) == 0 {
+		return false
+	}
+	for i := range r.parts {
+		if !r.parts[i].believable() {
+			return false
+		}
+	}
+	return r.believable()
+}
+
+func (u *used) believable() bool {
+	return 0 <= u.CPU && u.CPU < mostCPU && 0 <= u.Memory && u.Memory < mostMemory && 0 <= u.swap && u.swap < mostMemory
 }
 
 // check makes sure of the kind; versions differ in their name alone.

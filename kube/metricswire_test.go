@@ -131,12 +131,20 @@ func typedTold(list apiruntime.Object) map[PodKey]told {
 		return one
 	}
 	useOf := func(l corev1.ResourceList) (Use, int64) {
-		if swap, ok := l["swap"]; ok {
+		if swap, ok := l["swap"]; ok && swap.Value() < 0 {
+			return Use{l.Cpu().MilliValue(), l.Memory().Value()}, -2 // nobody believes it
+		} else if ok {
 			return Use{l.Cpu().MilliValue(), l.Memory().Value()}, swap.Value()
 		}
 		return Use{l.Cpu().MilliValue(), l.Memory().Value()}, -1
 	}
+	believed := func(u Use, swap int64) bool {
+		return u.CPU >= 0 && u.CPU < 1<<40 && u.Memory >= 0 && u.Memory < 1<<53 && swap >= -1 && swap < 1<<53
+	}
 	pod := func(o metav1.ObjectMeta, one told, names []string, uses []corev1.ResourceList) {
+		if len(names) == 0 {
+			return // nothing has been measured
+		}
 		reported, swap := false, int64(0)
 		for i, l := range uses {
 			u, s := useOf(l)
@@ -149,11 +157,20 @@ func typedTold(list apiruntime.Object) map[PodKey]told {
 		if one.Use.CPU = cpuSum(uses); reported {
 			one.Swap = swap
 		}
-		out[PodKey{o.Namespace, o.Name}] = one
+		for _, c := range one.Containers {
+			if !believed(c.Use, c.Swap) {
+				return
+			}
+		}
+		if believed(one.Use, one.Swap) {
+			out[PodKey{o.Namespace, o.Name}] = one
+		}
 	}
 	node := func(o metav1.ObjectMeta, one told, l corev1.ResourceList) {
 		one.Use, one.Swap = useOf(l)
-		out[PodKey{o.Namespace, o.Name}] = one
+		if believed(one.Use, one.Swap) {
+			out[PodKey{o.Namespace, o.Name}] = one
+		}
 	}
 	switch list := list.(type) {
 	case *metricsv1beta1.PodMetricsList:

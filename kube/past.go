@@ -80,8 +80,8 @@ func (c pastClock) tick(now time.Time, step time.Duration) (next pastClock, step
 	if c.began.IsZero() {
 		return pastClock{now}, 0
 	}
-	n := max(now.Sub(c.began), 0) / step
-	return pastClock{c.began.Add(n * step)}, int(min(n, PastPoints))
+	passed := max(now.Sub(c.began), 0)
+	return pastClock{c.began.Add(passed.Truncate(step))}, int(min(passed/step, PastPoints))
 }
 
 // behind is for how many steps before now nothing has been read: the newest point is of the step before it while the samples of

@@ -66,8 +66,7 @@ func drawn(p Past) string {
 
 func TestThePastHasAPointForEachStep(t *testing.T) {
 	pod := PodKey{"shop", "web"}
-	usage := &Usage{}
-	usage = NewUsage(someDay, nil, nil)
+	usage := NewUsage(someDay, nil, nil)
 	now := someDay
 	poll := func(seconds int, cpu int64) {
 		now = now.Add(time.Duration(seconds) * time.Second)
@@ -163,24 +162,18 @@ func TestThePastOutlivesTheSource(t *testing.T) {
 
 func TestBytesOfASampleInMemory(t *testing.T) {
 	const n, most = 20_000, 72
-	before := heap()
 	list := podMetricsOf(n)
 	for i := range list.Items {
 		list.Items[i].Containers = list.Items[i].Containers[:1]
 	}
 	body := encoded(t, list)["protobuf"]
-	list = nil
 	filled := heap()
-	was := pollPods(t, body, PodUses{salt: newSalt()})
-	uses := pollPods(t, body, was) // with room for as many as there were
-	was = PodUses{}
+	uses := pollPods(t, body, pollPods(t, body, PodUses{salt: newSalt()})) // with room for as many as there were
 	each := (heap() - filled) / n
 	t.Logf("%d bytes a sample, at most %d", each, most)
 	if each > most {
 		t.Errorf("the sample of a pod takes %d bytes of the heap, more than %d", each, most)
 	}
-	runtime.KeepAlive(before)
 	runtime.KeepAlive(uses)
 	runtime.KeepAlive(body)
-	_ = was
 }

@@ -83,7 +83,10 @@ func (c *Cluster) publishOnce(now time.Time) Kinds {
 		Now: now, Usage: c.usage, RowsRead: c.rowsRead, Complete: c.complete, NodesKnown: c.allNodes, CertLimits: c.certLimits,
 	}
 	nodes := c.nodes.absorb(m, nil)
-	m.Nodes = c.nodeStates
+	if changed&Metrics != 0 || c.moved&Nodes != 0 || c.without == nil {
+		c.without = unmeasuredOf(c.usage, c.nodeStates)
+	}
+	m.Nodes, m.without = c.nodeStates, c.without
 	moved := c.movedNodes
 	beside := c.besideNodes(changed)
 	known := changed & Nodes // it has turned out whether all nodes are known
@@ -166,7 +169,10 @@ func (c *Cluster) settle() Kinds {
 // untilDue is the time until some row must be judged again.
 func (c *Cluster) untilDue() time.Duration {
 	wait := time.Hour
-	for _, at := range []time.Time{c.usersDue(), c.nodes.nextDue(), c.pods.nextDue(), c.workloads.nextDue(), c.certs.nextDue(), c.csrs.nextDue()} {
+	for _, at := range []time.Time{
+		c.nodes.nextDue(), c.pods.nextDue(), c.workloads.nextDue(), c.certs.nextDue(), c.csrs.nextDue(), c.events.nextDue(), c.eventGroups.nextDue(),
+		c.usersDue(), c.totals.nextDue(), c.containers.nextDue(),
+	} {
 		if !at.IsZero() {
 			wait = min(wait, max(time.Until(at), publishGap))
 		}

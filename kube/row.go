@@ -145,6 +145,8 @@ type Moment struct {
 	Said Said // what is known of events as a whole
 
 	ServingWaits int // requests of kubelets for a serving certificate that wait for somebody to approve them
+
+	without *unmeasured // of Usage and Nodes; nil where nobody has looked for them yet
 }
 
 // Load gives what the pods of a node take of it; false if not all of them are known.

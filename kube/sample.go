@@ -1,6 +1,10 @@
 package kube
 
-import "time"
+import (
+	"iter"
+	"slices"
+	"time"
+)
 
 // Sample is what was measured of a node, a pod or a container.
 type Sample struct {
@@ -110,20 +114,37 @@ func (m Moment) PodSample(namespace, name string) (Sample, bool) {
 
 // PodContainers gives the newest samples of a pod's containers, in the order of the API; nil if there are none.
 func (m Moment) PodContainers(namespace, name string) []ContainerSample {
-	if m.Usage == nil {
-		return nil
+	return slices.Collect(m.containers(namespace, name))
+}
+
+// ContainerSample gives the newest sample of one container of a pod.
+func (m Moment) ContainerSample(namespace, pod, container string) (Sample, bool) {
+	for c := range m.containers(namespace, pod) {
+		if c.Name == container {
+			return c.Sample, true
+		}
 	}
-	u := &m.Usage.Pods
-	p, ok := u.find(namespace, name)
-	if !ok {
-		return nil
+	return Sample{Swap: -1}, false
+}
+
+// containers goes through the newest samples of a pod's containers.
+func (m Moment) containers(namespace, pod string) iter.Seq[ContainerSample] {
+	return func(yield func(ContainerSample) bool) {
+		if m.Usage == nil {
+			return
+		}
+		u := &m.Usage.Pods
+		p, ok := u.find(namespace, pod)
+		if !ok {
+			return
+		}
+		for c := range u.containers(p) {
+			c.At, c.Window = sampleTime(p.at, m.Usage.PodsAt), time.Duration(p.window)*time.Millisecond
+			if !yield(c) {
+				return
+			}
+		}
 	}
-	var out []ContainerSample
-	for c := range u.containers(p) {
-		c.At, c.Window = sampleTime(p.at, m.Usage.PodsAt), time.Duration(p.window)*time.Millisecond
-		out = append(out, c)
-	}
-	return out
 }
 
 // NodePast gives what a node has used in this run, also one that has no sample now.

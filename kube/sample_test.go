@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -108,4 +109,48 @@ func TestTheStepOfTheSourceIsSeen(t *testing.T) {
 		}
 		was = is
 	}
+}
+
+// What the publisher has found of nodes without a sample is what there is, whatever changes; to say it, no call looks at any node.
+func TestNodesWithoutASampleAreLookedForByThePublisher(t *testing.T) {
+	const many = 5000
+	e := newEaters()
+	e.nodes.setState(origin{}, State{Phase: Live, Since: someDay})
+	node := func(i int, ready string) *Node {
+		name := fmt.Sprintf("worker-%04d", i)
+		return &Node{Name: name, UID: "uid-" + name, Ready: NodeCondition{Type: "Ready", Status: ready}}
+	}
+	uses := map[string]Sample{}
+	for i := range many {
+		e.nodes.put(node(i, "True"))
+		uses[node(i, "").Name] = sampleAt(someDay, 5)
+	}
+	check := func(want string) {
+		t.Helper()
+		e.now = e.now.Add(time.Second)
+		e.publishOnce(e.now)
+		m := *e.moment.Load()
+		sentence, next := m.UsageTrouble()
+		equal(t, sentence+": "+next, want)
+		if m.without == nil {
+			t.Fatal("every call looks for the nodes")
+		}
+	}
+	measure := func() {
+		e.meter.cur.Store(e.meter.cur.Load().Then(e.now, uses, nil))
+		e.touch(Metrics)
+	}
+	measure()
+	check(": ")
+	delete(uses, "worker-0007")
+	measure()
+	check("1 of 5000 nodes without a sample: worker-0007: new nodes need two scrapes; of others the log of metrics-server says why")
+	e.nodes.put(node(7, "Unknown"))
+	check("1 of 5000 nodes without a sample: worker-0007: its kubelet is silent")
+	for i := range 4 {
+		e.nodes.put(node(many+i, "Unknown"))
+	}
+	check("5 of 5004 nodes without a sample: worker-0007, worker-5000, worker-5001 and 2 more: their kubelets are silent")
+	e.nodes.remove("uid-worker-0007")
+	check("4 of 5003 nodes without a sample: worker-5000, worker-5001, worker-5002 and 1 more: their kubelets are silent")
 }

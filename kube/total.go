@@ -27,7 +27,7 @@ func (s *sums) add(p *Pod, use Use, sampled bool) {
 	if sampled {
 		one.Sampled = 1
 	}
-	if p.MemLimit == 0 {
+	if _, mem := p.Limits(); mem == 0 {
 		one.Unbounded = 1
 	}
 	by := maker{p.OwnerKind, p.Namespace, p.OwnerName}

@@ -187,6 +187,33 @@ func TestTotalsAreMadeOnlyWhileSomebodyAsks(t *testing.T) {
 	}
 }
 
+func TestTotalsAreNotLiveBeforeAllPodsAreInThem(t *testing.T) {
+	e := newEaters()
+	e.pods.setState(origin{}, State{Phase: Loading, Since: someDay})
+	e.pods.put(eater("web-1", "StatefulSet", "web", "worker-1", 10))
+	e.askTotals()
+	e.later(0)
+	equal(t, e.totals.Load().State.Phase, Loading)
+	equal(t, e.total(OfNamespace, "", "shop", "shop").Pods, 1)
+	e.pods.put(eater("web-2", "StatefulSet", "web", "worker-1", 10))
+	e.pods.setState(origin{}, State{Phase: Live, Since: someDay})
+	e.now = e.now.Add(time.Millisecond)
+	e.publishOnce(e.now)
+	if s := e.totals.Load(); s.State.Phase != Loading {
+		t.Errorf("totals of one of two pods are %v", s.State.Phase)
+	}
+	equal(t, e.users.running, true) // it does not wait until the next turn
+	e.later(0)
+	equal(t, e.totals.Load().State.Phase, Live)
+	equal(t, e.total(OfNamespace, "", "shop", "shop").Pods, 2)
+	e.pods.setState(origin{}, State{Phase: Stale, Since: someDay, Err: errUnanswered})
+	e.later(0)
+	equal(t, e.totals.Load().State.Err, errUnanswered)
+	e.pods.setState(origin{}, State{Phase: Stale, Since: someDay, Err: errShort})
+	e.later(0)
+	equal(t, e.totals.Load().State.Err, errShort)
+}
+
 func TestContainersAreThoseOfThePodsThatUseMost(t *testing.T) {
 	e := newEaters()
 	samples := map[PodKey][]ContainerSample{}

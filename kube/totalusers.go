@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type users struct {
 type turn struct {
 	stale bool // something has changed since it was made
 	made  bool
+	early bool      // it was made of the pods that had been read by then, and these were not all
 	next  time.Time // not before
 }
 
@@ -36,8 +38,18 @@ func (t *turn) due(asked bool, now time.Time) bool {
 	return asked && (t.stale || !t.made) && !now.Before(t.next)
 }
 
-func (t *turn) done(now time.Time, cost time.Duration) {
-	t.made, t.next = true, now.Add(max(usersEvery, usersShare*cost))
+func (t *turn) done(now time.Time, sum addedUp) {
+	t.made, t.early, t.next = true, sum.early, now.Add(max(usersEvery, usersShare*sum.cost))
+}
+
+// state is that of what has been made of rows of a state. What was made early is made again at once when all rows have been read, and
+// is not complete before.
+func (t *turn) state(of State) State {
+	if t.early && of.complete() {
+		t.stale, t.next = true, time.Time{}
+		return State{Phase: Loading, Since: of.Since}
+	}
+	return of
 }
 
 // moved says that pods, samples, or who has made what are others now.
@@ -66,13 +78,13 @@ func (c *Cluster) publishUsers(m Moment, changed Kinds) bool {
 		u.was, u.containers.stale, u.containers.next = *uid, true, time.Time{}
 	}
 	c.take(m.Now)
-	c.addUp(m, u.totals.due(c.totals.asked(), m.Now), u.containers.due(c.containers.asked(), m.Now))
 	if u.totals.made {
-		c.totals.inherit(c.pods.state)
+		c.totals.inherit(u.totals.state(c.pods.state))
 	}
 	if u.containers.made {
-		c.containers.inherit(c.pods.state)
+		c.containers.inherit(u.containers.state(c.pods.state))
 	}
+	c.addUp(m, u.totals.due(c.totals.asked(), m.Now), u.containers.due(c.containers.asked(), m.Now))
 	a, b := c.totals.publish(m, changed&Metrics, nil), c.containers.publish(m, changed&Metrics, nil)
 	return a || b
 }
@@ -85,12 +97,14 @@ func (c *Cluster) addUp(m Moment, totals, containers bool) {
 	}
 	u.running = true
 	u.totals.stale, u.containers.stale = u.totals.stale && !totals, u.containers.stale && !containers
-	pods, shown := make([]*Pod, 0, len(c.pods.rows)), c.pods.rows[u.was].row
+	pods, shown, early := make([]*Pod, 0, len(c.pods.rows)), c.pods.rows[u.was].row, c.pods.state.Phase == Loading
 	for _, s := range c.pods.rows {
 		pods = append(pods, s.row)
 	}
 	safe.Go("totals", func() {
-		u.ready <- goThrough(pods, m, totals, containers, shown)
+		sum := goThrough(pods, m, totals, containers, shown)
+		sum.early = early
+		u.ready <- sum
 		c.woken()
 	})
 }
@@ -99,6 +113,7 @@ func (c *Cluster) addUp(m Moment, totals, containers bool) {
 type addedUp struct {
 	totals     *sums        // nil if they were not asked for
 	containers []*Container // likewise
+	early      bool         // not all pods had been read
 	cost       time.Duration
 }
 
@@ -135,11 +150,11 @@ func (c *Cluster) take(now time.Time) {
 		u.running = false
 		if sum.totals != nil {
 			refill(c.totals, sum.totals.rows(c.above), func(a, b *Total) bool { return *a == *b })
-			u.totals.done(now, sum.cost)
+			u.totals.done(now, sum)
 		}
 		if sum.containers != nil {
 			refill(c.containers, sum.containers, func(a, b *Container) bool { return *a == *b })
-			u.containers.done(now, sum.cost)
+			u.containers.done(now, sum)
 		}
 	default:
 	}
@@ -186,7 +201,7 @@ func (s *store[R]) inherit(of State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	is, had := s.states[origin{}]
-	if !had || is.Phase != of.Phase || is.MissingWhat() != of.MissingWhat() {
+	if !had || is.Phase != of.Phase || !is.Since.Equal(of.Since) || fmt.Sprint(is.Err) != fmt.Sprint(of.Err) || is.MissingWhat() != of.MissingWhat() {
 		s.states[origin{}], s.in.state = of, true
 	}
 }

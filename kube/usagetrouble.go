@@ -3,11 +3,13 @@ package kube
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"ktriage/internal/text"
 )
@@ -54,6 +56,8 @@ func (u *Usage) failure() (sentence, next string) {
 		return metricsGroup + " is registered but unavailable: " + strings.TrimSuffix(u.service.reason+": "+u.service.message, ": "), look
 	case late(err):
 		sentence = fmt.Sprintf("%s gave no answer within %d s", metricsGroup, int(metricsLimit.Seconds()))
+	case apierrors.ReasonForError(err) == metav1.StatusReasonUnknown && brokenOff(err):
+		return "the API server does not answer", "ktriage asks again by itself"
 	case unserved(err):
 		sentence = metricsGroup + " is registered but unavailable: " + ownWords(err)
 	default:
@@ -66,6 +70,12 @@ func (u *Usage) failure() (sentence, next string) {
 	return sentence, look
 }
 
+// brokenOff reports whether there was no answer at all: the request did not arrive, or its connection ended.
+func brokenOff(err error) bool {
+	_, ok := errors.AsType[*url.Error](err)
+	return ok
+}
+
 // ownWords are the server's own, or if it has said nothing, those of the error.
 func ownWords(err error) string {
 	words := err.Error()
@@ -75,33 +85,52 @@ func ownWords(err error) string {
 	return strings.TrimRight(gist(words), ". ")
 }
 
-// unmeasured says which nodes have no sample while others have.
-func (m Moment) unmeasured() (sentence, next string) {
+// unmeasured are the nodes without a sample.
+type unmeasured struct {
+	all, silent int
+	names       string // of the first of them
+}
+
+// unmeasuredOf finds the nodes that have no sample while others have.
+func unmeasuredOf(u *Usage, nodes map[string]NodeState) *unmeasured {
 	const named = 3
+	out := &unmeasured{}
+	if u == nil || len(u.Nodes) == 0 {
+		return out
+	}
 	var without []string
-	silent := 0
-	for name, state := range m.Nodes {
-		if _, ok := m.Usage.Nodes[name]; ok {
+	for name, state := range nodes {
+		if _, ok := u.Nodes[name]; ok {
 			continue
 		}
 		without = append(without, name)
 		if state.Silent {
-			silent++
+			out.silent++
 		}
 	}
-	if len(without) == 0 || len(m.Usage.Nodes) == 0 {
+	slices.Sort(without)
+	out.all = len(without)
+	out.names = strings.Join(without[:min(out.all, named)], ", ")
+	if out.all > named {
+		out.names += fmt.Sprintf(" and %d more", out.all-named)
+	}
+	return out
+}
+
+// unmeasured says which nodes have no sample while others have.
+func (m Moment) unmeasured() (sentence, next string) {
+	without := m.without
+	if without == nil {
+		without = unmeasuredOf(m.Usage, m.Nodes)
+	}
+	if without.all == 0 {
 		return "", ""
 	}
-	slices.Sort(without)
-	all, names := len(without), without[:min(len(without), named)]
-	sentence = fmt.Sprintf("%d of %d nodes without a sample: %s", all, len(m.Nodes), strings.Join(names, ", "))
-	if all > named {
-		sentence += fmt.Sprintf(" and %d more", all-named)
-	}
+	sentence = fmt.Sprintf("%d of %d nodes without a sample: %s", without.all, len(m.Nodes), without.names)
 	switch {
-	case silent == all && all == 1:
+	case without.silent == without.all && without.all == 1:
 		next = "its kubelet is silent"
-	case silent == all:
+	case without.silent == without.all:
 		next = "their kubelets are silent"
 	case m.ServingWaits > 0:
 		next = m.servingHint()

@@ -66,6 +66,7 @@ func (f *fields) next() bool {
 		f.value = f.rest[first.head:first.size]
 	case protowire.VarintType:
 		f.varint, _ = protowire.ConsumeVarint(f.rest[first.tag:first.size])
+	default:
 	}
 	f.rest = f.rest[first.size:]
 	return true

@@ -53,6 +53,7 @@ type App struct {
 	reminded map[string]int  // how often it was said of a run that it goes on, by its ID
 	// offeredCuts are the runs that were cut off and have been shown: who decides later is not asked again and again.
 	offeredCuts map[*action.Cut]bool
+	said        *stillSaid
 	frozen      time.Time // the screen holds still since then: rows are those of that time, all else goes on
 
 	look  look
@@ -141,6 +142,8 @@ func (a *App) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return a, a.confirmed(msg)
 	case leftMsg:
 		return a, a.leftAlone(msg)
+	case unrememberedMsg:
+		return a, a.unremembered(msg)
 	case numberMsg:
 		return a, a.numbered(msg)
 	case toastMsg:

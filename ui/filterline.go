@@ -82,9 +82,18 @@ func (a *App) rememberFilters() tea.Cmd {
 	return func() tea.Msg {
 		if err := write(); err != nil {
 			a.logger.Warn("filters are not remembered", "err", err)
+			return unrememberedMsg{err}
 		}
 		return nil
 	}
+}
+
+// unrememberedMsg says that filters could not be written down.
+type unrememberedMsg struct{ err error }
+
+// unremembered says so: who has saved one would look for it tomorrow.
+func (a *App) unremembered(m unrememberedMsg) tea.Cmd {
+	return a.flash("filters are kept for this run only: "+text.Clean(m.err.Error()), themes.Warn)
 }
 
 // saveFilter saves what stands in the filter line, or takes it out of what is saved.
@@ -169,13 +178,25 @@ func (a *App) filterSyntax() *sheet {
 	return s
 }
 
+// filterBy filters the pane by what was saved. Where its rows are others by now, and have other fields, the filter stays as it was.
+func (a *App) filterBy(saved string) tea.Cmd {
+	before := a.pane().Place().Filter
+	cmd := a.do(a.pane().Handle(views.Query{Text: saved}))
+	fault := a.pane().Fault()
+	if fault == nil {
+		return cmd
+	}
+	back := a.do(a.pane().Handle(views.Query{Text: before}))
+	return tea.Batch(cmd, back, a.flash("not filtered: "+fault.Reason, themes.Warn))
+}
+
 // filterEntries are the saved filters of the focused pane, for the palette.
 func (a *App) filterEntries() []entry {
 	var out []entry
 	for _, saved := range a.filters.Saved(a.filterKey()) {
 		out = append(out, entry{
 			name: "filter: " + saved, kind: kindCommand, off: a.frozenWhy(),
-			run: func() tea.Cmd { return a.do(a.pane().Handle(views.Query{Text: saved})) },
+			run: func() tea.Cmd { return a.filterBy(saved) },
 		})
 	}
 	return out

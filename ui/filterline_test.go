@@ -47,3 +47,24 @@ func TestFilterLineCompletesRecallsAndSaves(t *testing.T) {
 		}
 	})
 }
+
+// Nodes and pods have other fields, and the Top pane shows both.
+func TestSavedFilterThatTheRowsCannotAnswerIsRefusedInWords(t *testing.T) {
+	inSession(t, 80, 24, func(s *session) {
+		s.incident(60)
+		s.deps.Pane = "top"
+		s.start()
+		s.Press("p", "/")
+		s.Type("restarts>0")
+		s.Press("ctrl+s", "ctrl+u")
+		s.Press("enter", "p", "p", "/") // over containers to nodes
+		s.Type("worker")
+		s.Press("enter", ":")
+		s.Type("filter: rest")
+		s.Press("enter")
+		s.sees("not filtered: ")
+		if got := s.app.pane().Place().Filter; got != "worker" {
+			t.Errorf("nodes are filtered by %q", got)
+		}
+	})
+}

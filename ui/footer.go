@@ -37,11 +37,11 @@ var footers = map[keymap.Scope][]keymap.ID{
 		keymap.NextPane, keymap.Mark, keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.ShowHelp,
 	},
 	keymap.Events: {
-		keymap.OpenEvents, keymap.EventWarnings, keymap.EventMark, keymap.EventObject, keymap.EventFollow, keymap.EventSingles, keymap.EditFilter,
+		keymap.OpenEvents, keymap.EventWarnings, keymap.EventMark, keymap.EventObject, keymap.EventFollow, keymap.EditFilter, keymap.EventSingles,
 		keymap.ShowDetails, keymap.SortBy, keymap.NextPane, keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.ShowHelp,
 	},
 	keymap.Top: {
-		keymap.OpenTop, keymap.TopLevel, keymap.TopTotals, "top.sort.cpu", "top.sort.memory", keymap.TopObject, keymap.EditFilter, keymap.SortBy,
+		keymap.OpenTop, keymap.TopLevel, "top.sort.cpu", "top.sort.memory", keymap.TopTotals, keymap.EditFilter, keymap.TopObject, keymap.SortBy,
 		keymap.ShowDetails, keymap.NextPane, keymap.Zoom, keymap.Layout, keymap.OpenPalette, keymap.ShowHelp,
 	},
 	keymap.Actions: {

@@ -88,11 +88,12 @@ func (a *App) show(ctx context.Context, d Deps) error {
 
 // newApp makes the model.
 func newApp(ctx context.Context, d Deps) *App {
+	said := &stillSaid{Said: d.Cluster}
 	a := &App{
-		ctx: ctx, cluster: d.Cluster, woken: make(chan struct{}, 1), keys: d.Keys, messages: d.Messages, readOnly: d.ReadOnly,
+		ctx: ctx, cluster: d.Cluster, said: said, woken: make(chan struct{}, 1), keys: d.Keys, messages: d.Messages, readOnly: d.ReadOnly,
 		panes: []views.View{
-			views.NewNodes(d.Cluster.NodeFeed(), d.Cluster), views.NewPods(d.Cluster.PodFeed(), d.Cluster),
-			views.NewWorkloads(d.Cluster.WorkloadFeed(), d.Cluster), views.NewCerts(certs(d.Cluster)),
+			views.NewNodes(d.Cluster.NodeFeed(), said), views.NewPods(d.Cluster.PodFeed(), said),
+			views.NewWorkloads(d.Cluster.WorkloadFeed(), said), views.NewCerts(certs(d.Cluster)),
 			views.NewEvents(views.Events{Groups: d.Cluster.EventGroupFeed(), Singles: d.Cluster.EventFeed(), All: d.Cluster.EventFeed()}),
 			views.NewTop(views.Top{
 				Nodes: d.Cluster.NodeFeed(), Pods: d.Cluster.PodFeed(), Containers: d.Cluster.ContainerFeed(), Totals: d.Cluster.TotalFeed(),

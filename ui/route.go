@@ -287,9 +287,11 @@ func (a *App) runScreen(id keymap.ID) (bool, tea.Cmd) {
 func (a *App) freeze() tea.Cmd {
 	if a.frozen.IsZero() {
 		a.frozen = a.now
+		a.said.freeze(a.now)
 		return nil
 	}
 	a.frozen = time.Time{}
+	a.said.freeze(time.Time{})
 	return a.changed(^kube.Kinds(0))
 }
 

@@ -55,7 +55,7 @@ func (v *actions) runSpec() spec[*action.Run] {
 		diagnosis: runDiagnosis,
 		details:   runDetails,
 		open:      func(r *action.Run) []Effect { return v.show(r) },
-		other:     func(r *action.Run, id keymap.ID) []Effect { return runKey(r, id) },
+		other:     runKey,
 		copied:    func(r *action.Run) string { return strings.Join(r.Command, "\n") },
 		why:       whyNotRun,
 	}

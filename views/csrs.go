@@ -3,7 +3,6 @@ package views
 import (
 	"cmp"
 	"strings"
-	"time"
 
 	"ktriage/internal/table"
 	"ktriage/internal/text"
@@ -174,7 +173,7 @@ func csrFacts(c *kube.CSR, m kube.Moment) []Fact {
 	facts = append(facts, diagnosisFacts(csrDiagnosis(c, m))...)
 	asked := "as long as the signer gives"
 	if c.Asked > 0 {
-		asked = text.Age(time.Time{}.Add(c.Asked), time.Time{})
+		asked = lasting(c.Asked)
 	}
 	facts = append(facts,
 		Fact{"requestor", c.Requestor, kube.OK},

@@ -123,3 +123,19 @@ func TestPlaceOfRequestsIsFoundAgain(t *testing.T) {
 	d.Handle(Go{p})
 	equal(t, under(d), "csr-b")
 }
+
+func TestDetailsOfARequestSayHowLongItIsAskedFor(t *testing.T) {
+	c := csr("csr-1", "kubernetes.io/kube-apiserver-client", "alice", time.Minute)
+	for asked, want := range map[time.Duration]string{0: "as long as the signer gives", 24 * time.Hour: "24h", 10 * time.Minute: "10m"} {
+		c.Asked = asked
+		said := ""
+		for _, f := range csrFacts(c, kube.Moment{Now: noon}) {
+			if f.Name == "asked for" {
+				said = f.Value
+			}
+		}
+		if said != want {
+			t.Errorf("asked for %v, and the details say %q, want %q", asked, said, want)
+		}
+	}
+}

@@ -235,12 +235,12 @@ func TestRulesAreAsWideAsTheyAreTold(t *testing.T) {
 		if rapid.Bool().Draw(t, "typing") {
 			r.Input = &Input{Before: word.Draw(t, "before"), After: word.Draw(t, "after")}
 		}
-		w := rapid.IntRange(20, 200).Draw(t, "width")
+		w := rapid.IntRange(1, 200).Draw(t, "width")
 		var b strings.Builder
 		r.Draw(&b, w, painter())
 		checkRectangle(t, b.String(), Size{w, 1})
 		said := func(s string) bool { return strings.Contains(plainText(b.String()), " "+s+" ") }
-		if r.Keep && r.Right[1] == "x" && !said("x") && !said(r.Right[0]) {
+		if w >= 20 && r.Keep && r.Right[1] == "x" && !said("x") && !said(r.Right[0]) {
 			t.Errorf("the state is lost: %q", plainText(b.String()))
 		}
 	})

@@ -154,8 +154,7 @@ func (v *events) intent(e Intent) []Effect {
 		v.look(l.marked(v.clock()))
 		return nil
 	case keymap.EventSingles:
-		v.toggle()
-		return nil
+		return v.toggle()
 	case keymap.EventFollow:
 		return v.follow()
 	}
@@ -175,24 +174,29 @@ func (v *events) clock() time.Time {
 }
 
 // toggle shows events one by one, or in groups. The filter goes along.
-func (v *events) toggle() {
+func (v *events) toggle() (effects []Effect) {
 	l := v.lens
 	l.singles, l.group = !l.singles, ""
 	v.home = false
 	if l.singles {
-		takeFilter(v.singles, v.groups.asked().filter.Text)
+		effects = takeFilter(v.singles, v.groups.asked().filter.Text)
 	} else {
-		takeFilter(v.groups, v.singles.asked().filter.Text)
+		effects = takeFilter(v.groups, v.singles.asked().filter.Text)
 	}
 	v.look(l)
+	return effects
 }
 
-// takeFilter filters a list with the words of the other. What it cannot read, such as a field that its rows do not have, it leaves out.
-func takeFilter[R kube.Row](l *list[R], words string) {
+// takeFilter filters a list with the words of the other. What it cannot read, such as a field that its rows do not have, it leaves out,
+// and says so.
+func takeFilter[R kube.Row](l *list[R], words string) []Effect {
 	l.setFilter(words)
-	if l.fault != nil {
-		l.setFilter("")
+	if l.fault == nil {
+		return nil
 	}
+	why := l.fault.Reason
+	l.setFilter("")
+	return []Effect{Flash{"shown without the filter: " + why, themes.Warn}}
 }
 
 // enter shows the events of a group one by one.
@@ -309,6 +313,9 @@ func (v *events) tally(f Frame) string {
 	}
 	for _, words := range v.lens.narrowing() {
 		t += " · " + words
+	}
+	if v.lens.singles && said.Forgotten > 0 {
+		t += " · " + text.Count(said.Forgotten) + " older in groups only"
 	}
 	if group := v.opened(); group != "" {
 		t += " · " + group

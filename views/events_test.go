@@ -298,6 +298,23 @@ func TestKeyLeadsToTheObject(t *testing.T) {
 	equal(t, c.Why(keymap.EventObject), "no pane shows Lease kube-system/kube-scheduler")
 }
 
+func TestFilterThatSingleEventsCannotAnswerIsLeftOutInWords(t *testing.T) {
+	c := newIncident()
+	c.Handle(Query{"objects>1"})
+	c.publish()
+	flash, _ := c.press("events.singles")[0].(Flash)
+	if !strings.HasPrefix(flash.Text, "shown without the filter: there is no field objects here") {
+		t.Errorf("it says %q", flash.Text)
+	}
+	equal(t, c.Fault(), nil)
+	equal(t, c.Place().Filter, "")
+}
+
+func TestEventOfAClockThatIsAheadIsSaidJustNow(t *testing.T) {
+	equal(t, since(noon, noon.Add(20*time.Second)), "0s")
+	equal(t, since(noon, noon.Add(-20*time.Second)), "20s")
+}
+
 func TestStripNamesTheObjectsOfAGroup(t *testing.T) {
 	c := newIncident()
 	s := c.Strip(noon)
@@ -306,10 +323,11 @@ func TestStripNamesTheObjectsOfAGroup(t *testing.T) {
 	equal(t, s.Lines[0], "back-off 2m40s restarting failed container app (pods x2k4q, 8wq7n, tt5zc)")
 	c.press(keymap.Down)
 	equal(t, c.Strip(noon).State, "at least x9 over 8m20s")
+	equal(t, c.Strip(noon).Lines[0], "none of 150 nodes takes it: 149 without enough memory, 1 cordoned")
 	for range 7 {
 		c.press(keymap.Down)
 	}
-	equal(t, c.Strip(noon).Lines[0], "Node is not ready (pods shop/cart-2 and 11 more)")
+	equal(t, c.Strip(noon).Lines[0], "its node is not ready (pods shop/cart-2 and 11 more)")
 	c.press(keymap.Last)
 	equal(t, c.Strip(noon).State, "once, 31m ago · expired on the server")
 	c.press("events.singles")

@@ -86,7 +86,7 @@ func TestAcceptanceE2WarningThatDoesNotBreakThePod(t *testing.T) {
 	if !strings.HasPrefix(lines[2], "▌▲    0s     x1  InvalidEnvironme…bleNames  pod default/da") {
 		t.Errorf("the row is %q", lines[2])
 	}
-	equal(t, c.Strip(noon).Lines[0], e.Message)
+	equal(t, c.Strip(noon).Lines[0], "keys 1badkey, 2alsobad of configMap default/myconfig were left out: they are no names of environment variables")
 }
 
 func TestAcceptanceE3TwoBurstsOfOneReasonAreOneGroupAndBothAreKept(t *testing.T) {
@@ -148,7 +148,7 @@ func TestAcceptanceE5AdmissionThatIsRefusedIsSaidOfTheOwner(t *testing.T) {
 	c.publish()
 	equal(t, c.rows(), "FailedCreate x14")
 	equal(t, c.Strip(noon).Name, "rs demo/constraints-mem-demo-5c6b")
-	if lines := c.Strip(noon).Lines; !strings.Contains(lines[0], "maximum memory usage per Container is 1Gi, but limit is 1536Mi.") {
+	if lines := c.Strip(noon).Lines; lines[0] != "cannot create pods: LimitRange: memory limit 1536Mi > max 1Gi per Container" {
 		t.Errorf("the strip says %q", lines)
 	}
 	equal(t, c.press("events.object")[0], Effect(Open{Place{Pane: "workloads", UID: rs.UID, Name: "demo/constraints-mem-demo-5c6b"}}))

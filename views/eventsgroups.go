@@ -34,7 +34,7 @@ func (v *events) groupSpec() spec[*kube.EventGroup] {
 		state: func(g *kube.EventGroup, m kube.Moment) string {
 			return repeated(g.Count, g.AtLeast, g.First, m.Now) + gone(g.Expired)
 		},
-		diagnosis: func(g *kube.EventGroup, _ kube.Moment) []string { return []string{g.Message + v.podsOf(g)} },
+		diagnosis: func(g *kube.EventGroup, _ kube.Moment) []string { return []string{v.groupWords(g)} },
 		details:   groupFacts,
 		open:      v.enter,
 		other: func(g *kube.EventGroup, id keymap.ID) []Effect {
@@ -227,6 +227,16 @@ func groupCounts(s *kube.Snapshot[*kube.EventGroup]) string {
 	return groups + ", " + events
 }
 
+// groupWords say what a group means. Its objects are named behind the first clause, where they are seen on a narrow screen, too.
+func (v *events) groupWords(g *kube.EventGroup) string {
+	clause, rest, more := strings.Cut(g.Sentence(), "; ")
+	clause += v.podsOf(g)
+	if more {
+		clause += "; " + rest
+	}
+	return clause
+}
+
 // knownPods is how many names of pods the strip has room for.
 const knownPods = 3
 
@@ -260,9 +270,17 @@ func (v *events) podsOf(g *kube.EventGroup) string {
 	return " (" + shortKind(g.Object.Kind) + "s " + said + ")"
 }
 
+// messageFacts are a message in full, and what it means where that is said in other words.
+func messageFacts(message, sentence string, warning bool) []Fact {
+	facts := []Fact{{"message", dash(message), eventSeverity(warning)}}
+	if message != "" && sentence != strings.TrimSpace(message) {
+		facts = append(facts, Fact{"that is", sentence, eventSeverity(warning)})
+	}
+	return facts
+}
+
 func groupFacts(g *kube.EventGroup, m kube.Moment) []Fact {
-	facts := []Fact{
-		{"message", g.Message, eventSeverity(g.Warning())},
+	facts := append(messageFacts(g.Message, g.Sentence(), g.Warning()), []Fact{
 		{"reason", g.Reason, kube.OK}, {"type", g.Type, kube.OK},
 		{"about", groupObject(g), kube.OK},
 		{"subject", objectText(g.Subject), kube.OK},
@@ -271,7 +289,7 @@ func groupFacts(g *kube.EventGroup, m kube.Moment) []Fact {
 		{"from", dash(g.From), kube.OK}, {"node", dash(g.Node), kube.OK},
 		{"newest of", objectText(g.Object), kube.OK},
 		{"on the server", onServer(g.Expired), kube.OK},
-	}
+	}...)
 	if g.Forgotten > 0 {
 		facts = append(facts, Fact{"not kept", text.Plural(g.Forgotten, "event is", "events are") + " counted here alone: they were too many", kube.OK})
 	}

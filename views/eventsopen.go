@@ -21,10 +21,10 @@ func eventPlace(o kube.Involved) Place {
 			continue
 		}
 		place := Place{Pane: p.pane, UID: o.UID, Name: o.FullName()}
-		switch kind {
-		case kube.Nodes:
+		if kind == kube.Nodes {
 			place.UID, place.Name = "", o.Name
-		case kube.CSRs:
+		}
+		if kind == kube.CSRs {
 			place.Name, place.Pin = o.Name, requestsPin
 		}
 		return place

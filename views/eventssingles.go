@@ -26,7 +26,7 @@ func (v *events) singleSpec() spec[*kube.Event] {
 		state: func(e *kube.Event, m kube.Moment) string {
 			return repeated(e.Count, e.AtLeast, e.First, m.Now) + gone(e.Expired)
 		},
-		diagnosis: func(e *kube.Event, _ kube.Moment) []string { return []string{e.Message} },
+		diagnosis: func(e *kube.Event, _ kube.Moment) []string { return []string{e.Sentence()} },
 		details:   eventFacts,
 		open:      func(*kube.Event) []Effect { return []Effect{ShowDetails{}} },
 		other: func(e *kube.Event, id keymap.ID) []Effect {
@@ -65,7 +65,7 @@ func eventColumns() []table.Column[*kube.Event] {
 				return table.Cell{Text: e.Reason, Token: eventToken(e.Expired, e.Warning())}
 			}},
 		object,
-		said("count", "COUNT", 5, 0, 2, func(e *kube.Event, now time.Time) string { return eventCount(e, now) }),
+		said("count", "COUNT", 5, 0, 2, eventCount),
 		said("from", "FROM", 12, 28, 4, func(e *kube.Event, _ time.Time) string { return dash(e.From) }),
 		message,
 		said("namespace", "NAMESPACE", 9, 24, 5, func(e *kube.Event, _ time.Time) string { return e.Namespace }),
@@ -135,8 +135,7 @@ func eventFacts(e *kube.Event, m kube.Moment) []Fact {
 	if e.FromHost != "" {
 		from += " on " + e.FromHost
 	}
-	return []Fact{
-		{"message", dash(e.Message), eventSeverity(e.Warning())},
+	return append(messageFacts(e.Message, e.Sentence(), e.Warning()), []Fact{
 		{"reason", dash(e.Reason), kube.OK}, {"type", dash(e.Type), kube.OK},
 		{"object", objectText(e.Object), kube.OK},
 		{"field", dash(e.Object.Field), kube.OK},
@@ -145,7 +144,7 @@ func eventFacts(e *kube.Event, m kube.Moment) []Fact {
 		{"from", from, kube.OK},
 		{"on the server", onServer(e.Expired), kube.OK},
 		{"event", e.Ref().FullName(), kube.OK}, {"uid", e.UID, kube.OK},
-	}
+	}...)
 }
 
 // singlePage is the page of an event, with what else was said of its object: a step that is missing there is often the diagnosis.

@@ -35,9 +35,9 @@ func podFilterFields() []filterField[*kube.Pod] {
 			return p.OwnerName != "" && (is(p.OwnerName) || is(p.OwnerKind) || is(p.OwnerKind+"/"+p.OwnerName))
 		}),
 		cpuField("cpu", "CPU in use; in percent of its limit, or of its request where it has no limit", podUse(cpuOf), podShare(cpuOf,
-			func(p pod) int64 { return limitOr(p.CPULimit, p.CPURequest) })).reading(kube.Metrics),
+			func(p pod) int64 { return limitOr(cpuLimit(p), p.CPURequest) })).reading(kube.Metrics),
 		memoryField("mem", "memory in use; in percent of its limit, or of its request where it has no limit", podUse(memoryOf), podShare(memoryOf,
-			func(p pod) int64 { return limitOr(p.MemLimit, p.MemRequest) })).alias("memory").reading(kube.Metrics),
+			func(p pod) int64 { return limitOr(memLimit(p), p.MemRequest) })).alias("memory").reading(kube.Metrics),
 		cpuField("cpureq", "CPU requested; in percent: what it uses of that", podHas(cpuRequest), podShare(cpuOf, cpuRequest)).reading(kube.Metrics),
 		memoryField("memreq", "memory requested; in percent: what it uses of that", podHas(memRequest), podShare(memoryOf, memRequest)).reading(kube.Metrics),
 		cpuField("cpulim", "its CPU limit; in percent: what it uses of that", podHas(cpuLimit), podShare(cpuOf, cpuLimit)).reading(kube.Metrics),
@@ -61,8 +61,8 @@ func cpuOf(u kube.Use) int64       { return u.CPU }
 func memoryOf(u kube.Use) int64    { return u.Memory }
 func cpuRequest(p *kube.Pod) int64 { return p.CPURequest }
 func memRequest(p *kube.Pod) int64 { return p.MemRequest }
-func cpuLimit(p *kube.Pod) int64   { return p.CPULimit }
-func memLimit(p *kube.Pod) int64   { return p.MemLimit }
+func cpuLimit(p *kube.Pod) int64   { cpu, _ := p.Limits(); return cpu }
+func memLimit(p *kube.Pod) int64   { _, mem := p.Limits(); return mem }
 
 // limitOr gives the limit, or the request where there is none.
 func limitOr(limit, request int64) int64 {

@@ -217,11 +217,6 @@ func (f *filterField[R]) sample(t *filter.Term) func(R, kube.Moment) filter.Samp
 			t := f.until(r)
 			return filter.Sample{Known: !t.IsZero(), N: int64(t.Sub(m.Now))}
 		}
-	case f.span != nil:
-		return func(r R, m kube.Moment) filter.Sample {
-			d, known := f.span(r, m)
-			return filter.Sample{Known: known, N: int64(d)}
-		}
 	case f.ready != nil:
 		return func(r R, m kube.Moment) filter.Sample {
 			is := f.ready(r, m)

@@ -18,7 +18,6 @@ type filterField[R kube.Row] struct {
 	share  func(R, kube.Moment) (part, whole int64, known bool)
 	since  func(R) time.Time // of a duration that grows with the clock; the zero time is missing
 	until  func(R) time.Time // of one that shrinks with it
-	span   func(R, kube.Moment) (d time.Duration, known bool)
 	ready  func(R, kube.Moment) readiness
 	yes    func(R, kube.Moment) (yes, known bool)
 }
@@ -75,11 +74,6 @@ func ageField[R kube.Row](name, says string, get func(R) time.Time) filterField[
 // leftField compares how long it is until something: less than 0 when it is over. The zero time is missing.
 func leftField[R kube.Row](name, says string, get func(R) time.Time) filterField[R] {
 	return filterField[R]{Field: filter.Field{Name: name, Type: filter.Duration, Says: says}, until: get}
-}
-
-// spanField compares a length of time that does not change with the clock.
-func spanField[R kube.Row](name, says string, get func(R, kube.Moment) (time.Duration, bool)) filterField[R] {
-	return filterField[R]{Field: filter.Field{Name: name, Type: filter.Duration, Says: says}, span: get}
 }
 
 // cpuField compares millicores, and with percentages what part is of whole, 0 being not known.

@@ -127,7 +127,8 @@ func (h remarks) ofNode(n *kube.Node, m kube.Moment) []string {
 // ofWorkload are those of a workload. That its pods cannot be made comes before everything: there are no pods that could tell.
 func (h remarks) ofWorkload(w *kube.Workload, m kube.Moment) []string {
 	lines, events := w.Diagnosis(m), h.of(workloadRefs(w, m)...)
-	if e := refused(w, events); e != nil && !told(lines, e) {
+	if e := refused(w, events); e != nil { // a condition may say the same, in the server's words
+		lines = slices.DeleteFunc(lines, func(l string) bool { return told([]string{l}, e) })
 		lines = append([]string{saidWords(e, m.Now)}, lines...)
 	}
 	return h.remark(lines, events, m.Now)

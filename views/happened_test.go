@@ -240,6 +240,11 @@ func TestAnOwnerWithoutPodsSaysWhyTheyCannotBeMade(t *testing.T) { // AC-E5, E-0
 	if lines := workloadStrip(deployment, m, said); lines[0] != why {
 		t.Errorf("a Deployment says %q", lines)
 	}
+	deployment.Hitches = []kube.Hitch{{Type: "ReplicaFailure", Reason: "FailedCreate", Since: noon.Add(-time.Minute),
+		Message: `pods "web-1" is forbidden: maximum memory usage per Container is 1Gi, but limit is 1536Mi.`}}
+	if lines := workloadStrip(deployment, m, said); lines[0] != why || strings.Count(strings.Join(lines, "\n"), "1536Mi") != 1 {
+		t.Errorf("a Deployment whose condition says it, too, says %q", lines)
+	}
 	f := newFeed(m, deployment)
 	v := NewWorkloads(f, said)
 	f.publish(v)

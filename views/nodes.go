@@ -309,11 +309,17 @@ func clock(t, now time.Time) string {
 
 // since is the age of something that may not be known.
 func since(now, t time.Time) string {
-	if t.IsZero() {
+	switch ahead := t.Sub(now); {
+	case t.IsZero():
 		return "-"
+	case ahead > 0 && ahead < clockSkew:
+		return text.Age(now, now)
 	}
 	return text.Age(now, t)
 }
+
+// clockSkew is how far the clock of a component may be ahead of ours, for what it says to be taken as said just now.
+const clockSkew = time.Minute
 
 // absolute is a time with its age.
 func absolute(t, now time.Time) string {

@@ -30,13 +30,20 @@ func (r Rule) Draw(b *strings.Builder, w int, p *themes.Painter) (cursor int) {
 	if r.Heavy {
 		d.glyph, d.token = themes.GlyphHeavy, themes.Focus
 	}
+	if w < 4 { // no room for a word between two cells of line
+		d.fill(w)
+		b.WriteString(p.Close())
+		return -1
+	}
 	chip := ""
 	if r.Chip != "" {
 		chip = " " + r.Chip + " "
 	}
 	room := w - 4 // a line cell at each end, and the spaces around what is said on the left
-	if chip != "" {
-		room -= text.Width(chip) + 2
+	if need := text.Width(chip) + 2; need > room {
+		chip = ""
+	} else if chip != "" {
+		room -= need
 	}
 	ellipsis := p.Glyph(themes.GlyphEllipsis)
 	left := r.Left

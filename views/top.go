@@ -316,6 +316,9 @@ func (v *top) Objects(int) []Object { return nil }
 // Strip implements View. That nothing new is measured comes before what the figures mean.
 func (v *top) Strip(now time.Time) Strip {
 	s := v.shown().Strip(now)
+	if t, ok := v.totals.table.Current(); ok && v.level == topTotals {
+		s.Name = totalTitle(t)
+	}
 	m := v.shown().beside(now)
 	if len(s.Lines) > 0 && !m.NewestSample().IsZero() && unmoved(m) {
 		sentence, next := m.UsageTrouble()
@@ -334,7 +337,13 @@ func (v *top) Waiting() bool { return v.shown().Waiting() }
 func (v *top) Fault() *FilterError { return v.shown().Fault() }
 
 // Details implements View.
-func (v *top) Details(uid string, now time.Time) (Details, bool) { return v.shown().Details(uid, now) }
+func (v *top) Details(uid string, now time.Time) (Details, bool) {
+	d, ok := v.shown().Details(uid, now)
+	if i, there := v.totals.snap.Find(uid, 0); ok && there && v.level == topTotals {
+		d.Title = totalTitle(v.totals.snap.Row(i))
+	}
+	return d, ok
+}
 
 // Why implements View.
 func (v *top) Why(id keymap.ID) string { return v.shown().Why(id) }

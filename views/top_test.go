@@ -83,12 +83,12 @@ func newBench() *bench {
 }
 
 // news has all feeds answer, and tells the pane.
-func (b *bench) news() []Effect {
+func (b *bench) news() {
 	b.nodes.answer(b.moment)
 	b.pods.answer(b.moment)
 	b.containers.answer(b.moment)
 	b.totals.answer(b.moment)
-	return b.Handle(Changed{})
+	b.Handle(Changed{})
 }
 
 // press presses keys, each after the answer to the one before.

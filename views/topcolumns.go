@@ -111,7 +111,8 @@ func ownColumns[R kube.Row](v *top, get measured[R], r dimension[R]) []table.Col
 		}),
 		figureColumn(get, r.id+"-limit", "%lim", percentWidth, 1, func(f figures) table.Cell {
 			g := r.gauge(f)
-			return f.percent(g.used, g.limit, r.token(f))
+			used, limit := g.ofLimit()
+			return f.percent(used, limit, r.token(f))
 		}),
 		barColumn(v, get, r, title+"/LIM", 4, gauge.most, gauge.mark),
 		sparkColumn(get, r, 3, gauge.most),
@@ -154,10 +155,11 @@ func rankOrders[R kube.Row](get measured[R], reads kube.Kinds, byName func(a, b 
 	ofLimit := func(gauge func(figures) gauge) func(figures) uint64 {
 		return func(f figures) uint64 {
 			g := gauge(f)
-			if !f.sampled || g.limit <= 0 {
+			used, limit := g.ofLimit()
+			if !f.sampled || limit <= 0 {
 				return 0
 			}
-			return 1 + ratio(g.used, g.limit)
+			return 1 + ratio(used, limit)
 		}
 	}
 	cpu, mem := func(f figures) gauge { return f.cpu }, func(f figures) gauge { return f.mem }

@@ -16,8 +16,10 @@ import (
 type gauge struct {
 	used           int64
 	request, limit int64 // 0 is none; only if counted
-	counted        bool
-	room           int64 // what there is of it: of a node what it can allocate; 0 where that is not known
+	// nearest is the container that is nearest to its own limit, where that is not the row itself.
+	nearest kube.Nearest
+	counted bool
+	room    int64 // what there is of it: of a node what it can allocate; 0 where that is not known
 }
 
 // figures are what a row of the Top pane shows.
@@ -177,7 +179,7 @@ func (f figures) unmeasured(m kube.Moment) []string {
 }
 
 // pastFact is a past in words: its line, and between which figures it went.
-func pastFact(name string, p kube.Past, of func(kube.Use) int64, unit func(int64) string, step time.Duration) []Fact {
+func pastFact(p kube.Past, of func(kube.Use) int64, unit func(int64) string, step time.Duration) []Fact {
 	least, most, known := int64(0), int64(0), 0
 	heights := make([]int, len(p))
 	for _, u := range p {
@@ -202,7 +204,7 @@ func pastFact(name string, p kube.Past, of func(kube.Use) int64, unit func(int64
 	if step > 0 {
 		over = "in the last " + lasting(time.Duration(known)*step)
 	}
-	return []Fact{{name, fmt.Sprintf("%s  %s to %s %s, within 5%%", strings.TrimLeft(text.Spark(heights...), " "), unit(least), unit(most), over), kube.OK}}
+	return []Fact{{"", fmt.Sprintf("%s  %s to %s %s, within 5%%", strings.TrimLeft(text.Spark(heights...), " "), unit(least), unit(most), over), kube.OK}}
 }
 
 // sampleFacts say of when a sample is and what it means.

@@ -139,11 +139,11 @@ func topNodeDiagnosis(n *kube.Node, m kube.Moment) []string {
 	if f.full() {
 		memory += "where the kubelet soon evicts pods; "
 	}
-	said := memory + text.Percent(f.cpu.used, f.cpu.room) + "% of CPU"
+	lines := []string{memory + text.Percent(f.cpu.used, f.cpu.room) + "% of CPU", f.meaning(m)}
 	if f.cpu.counted {
-		said += "; requested are " + f.mem.asked(f.mem.request) + "% and " + f.cpu.asked(f.cpu.request) + "%"
+		lines = append(lines, "requested are "+f.mem.asked(f.mem.request)+"% and "+f.cpu.asked(f.cpu.request)+"%")
 	}
-	return []string{said, f.meaning(m)}
+	return lines
 }
 
 func topNodeDetails(n *kube.Node, m kube.Moment) []Fact {
@@ -151,13 +151,13 @@ func topNodeDetails(n *kube.Node, m kube.Moment) []Fact {
 	past := m.NodePast(n.Name)
 	facts := []Fact{{"status", n.StatusText(), n.Severity(m)}}
 	facts = append(facts, f.resourceFacts("cpu", f.cpu, text.Millicores, "allocatable", kube.OK)...)
-	facts = append(facts, pastFact("", past, cpuOf, text.Millicores, m.PastStep())...)
+	facts = append(facts, pastFact(past, cpuOf, text.Millicores, m.PastStep())...)
 	severity := kube.OK
 	if f.full() {
 		severity = kube.Warning
 	}
 	facts = append(facts, f.resourceFacts("memory", f.mem, exactly, "allocatable", severity)...)
-	facts = append(facts, pastFact("", past, memoryOf, text.Bytes, m.PastStep())...)
+	facts = append(facts, pastFact(past, memoryOf, text.Bytes, m.PastStep())...)
 	facts = append(facts, f.sampleFacts(m)...)
 	return append(facts, Fact{"pods", nodePods(n, m), kube.OK}, Fact{"uid", n.UID, kube.OK})
 }
@@ -169,10 +169,14 @@ func (f figures) resourceFacts(name string, g gauge, unit func(int64) string, wh
 		used = "used " + ofWhole(g.used, g.room, unit, whole)
 	}
 	facts := []Fact{{name, used, severity}}
+	sum := func(n int64) string {
+		if n == 0 {
+			return "none"
+		}
+		return ofWhole(n, g.room, unit, whole)
+	}
 	if g.counted {
-		facts = append(facts,
-			Fact{"", "requests " + ofWhole(g.request, g.room, unit, whole), kube.OK},
-			Fact{"", "limits " + ofWhole(g.limit, g.room, unit, whole), kube.OK})
+		facts = append(facts, Fact{"", "requests " + sum(g.request), kube.OK}, Fact{"", "limits " + sum(g.limit), kube.OK})
 	}
 	return slices.Clip(facts)
 }

@@ -27,7 +27,7 @@ func (v *top) podSpec() spec[*kube.Pod] {
 		byName:    podsByName,
 		severity:  func(p *kube.Pod, m kube.Moment) kube.Severity { return max(p.Severity(m), podFigures(p, m).severity()) },
 		pinned:    podsOf,
-		state:     func(p *kube.Pod, m kube.Moment) string { return topPodState(p, m) },
+		state:     topPodState,
 		diagnosis: func(p *kube.Pod, m kube.Moment) []string { return podFigures(p, m).diagnosis(m) },
 		details:   topPodDetails,
 		other: func(p *kube.Pod, id keymap.ID) []Effect {
@@ -46,10 +46,12 @@ const running = "Running"
 
 // podFigures are those of a pod: the sums of its containers.
 func podFigures(p *kube.Pod, m kube.Moment) figures {
+	cpu, mem := p.Limits()
 	f := figures{
-		cpu: gauge{request: p.CPURequest, limit: p.CPULimit, counted: true},
-		mem: gauge{request: p.MemRequest, limit: p.MemLimit, counted: true},
+		cpu: gauge{request: p.CPURequest, limit: cpu, counted: true},
+		mem: gauge{request: p.MemRequest, limit: mem, counted: true},
 	}
+	f.cpu.nearest, f.mem.nearest = p.NearestLimits(m)
 	if p.Phase == running && m.Now.Sub(p.Created) > youth {
 		f.missing = "no metrics"
 	}
@@ -58,9 +60,18 @@ func podFigures(p *kube.Pod, m kube.Moment) figures {
 	return f
 }
 
+// ofLimit gives what is used, and of which limit: of a pod, that of the container which is nearest to it.
+func (g gauge) ofLimit() (used, limit int64) {
+	if g.nearest.Limit > 0 {
+		return g.nearest.Used, g.nearest.Limit
+	}
+	return g.used, g.limit
+}
+
 // near reports whether so much of a limit is used, in percent.
 func (g gauge) near(percent int64) bool {
-	return g.limit > 0 && float64(g.used)*100 >= float64(g.limit)*float64(percent)
+	used, limit := g.ofLimit()
+	return limit > 0 && float64(used)*100 >= float64(limit)*float64(percent)
 }
 
 // word says what the use of a pod or a container means: more than it asks for and less than it may is normal.
@@ -164,8 +175,12 @@ func (g gauge) shares(unit func(int64) string) string {
 	if g.request > 0 {
 		s += ", " + text.Percent(g.used, g.request) + "% of request"
 	}
-	if g.limit > 0 {
-		return s + ", " + text.Percent(g.used, g.limit) + "% of limit"
+	used, limit := g.ofLimit()
+	switch {
+	case limit > 0 && limit != g.limit:
+		return s + ", a container uses " + text.Percent(used, limit) + "% of its limit"
+	case limit > 0:
+		return s + ", " + text.Percent(used, limit) + "% of limit"
 	}
 	return s + ", no limit"
 }
@@ -192,9 +207,9 @@ func (f figures) ownFacts(past kube.Past, m kube.Moment) []Fact {
 	}
 	facts := []Fact{{"state", f.word(), f.severity()}}
 	facts = append(facts, f.budgetFacts("cpu", f.cpu, text.Millicores, mark(f.sampled && f.cpu.near(throttled)))...)
-	facts = append(facts, pastFact("", past, cpuOf, text.Millicores, m.PastStep())...)
+	facts = append(facts, pastFact(past, cpuOf, text.Millicores, m.PastStep())...)
 	facts = append(facts, f.budgetFacts("memory", f.mem, exactly, mark(f.sampled && f.mem.near(nearKill)))...)
-	facts = append(facts, pastFact("", past, memoryOf, text.Bytes, m.PastStep())...)
+	facts = append(facts, pastFact(past, memoryOf, text.Bytes, m.PastStep())...)
 	return append(facts, f.sampleFacts(m)...)
 }
 

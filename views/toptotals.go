@@ -116,13 +116,18 @@ func (v *top) totalColumns() []table.Column[*kube.Total] {
 		title := map[string]string{"cpu": "CPU", "memory": "MEM"}[r.id]
 		columns = append(columns,
 			figureColumn(v.totalFigures, r.id, title, 6, 0, func(f figures) table.Cell { return f.value(r.gauge(f).used, r.unit) }),
-			barColumn(v, v.totalFigures, r, "OF ALL", 3, gauge.whole, gauge.requested),
+			barColumn(v, v.totalFigures, r, "SHARE", 3, gauge.whole, gauge.requested),
 			figureColumn(v.totalFigures, r.id+"-share", "use%", percentWidth, 1, func(f figures) table.Cell {
 				g := r.gauge(f)
 				return f.percent(g.used, g.room, themes.Text)
 			}),
 			figureColumn(v.totalFigures, r.id+"-requests", "REQ", 6, 2, func(f figures) table.Cell { return plain(r.unit(r.gauge(f).request)) }),
-			figureColumn(v.totalFigures, r.id+"-limit", "LIM", 6, 4, func(f figures) table.Cell { return plain(r.unit(r.gauge(f).limit)) }))
+			figureColumn(v.totalFigures, r.id+"-limit", "LIM", 6, 4, func(f figures) table.Cell {
+				if r.gauge(f).limit == 0 {
+					return plain("-")
+				}
+				return plain(r.unit(r.gauge(f).limit))
+			}))
 	}
 	return append(columns, table.Column[*kube.Total]{ID: "unbounded", Title: "NO LIMIT", Min: 8, Right: true, Drop: 5,
 		Cell: func(t *kube.Total, _ kube.Moment) table.Cell { return plain(text.Count(t.Unbounded)) }})
@@ -134,7 +139,15 @@ func totalsByName(a, b *kube.Total) int {
 		cmp.Compare(a.Level, b.Level))
 }
 
-// whole says what the figures of a total are a part of.
+// allocating says whose room the figures of a total are a part of.
+func allocating(t *kube.Total) string {
+	if t.Level == kube.OfNode {
+		return "the node"
+	}
+	return "all nodes"
+}
+
+// wholeOf says what the exact figures of a total are a part of.
 func wholeOf(t *kube.Total) string {
 	if t.Level == kube.OfNode {
 		return "allocatable"
@@ -142,12 +155,27 @@ func wholeOf(t *kube.Total) string {
 	return "what all nodes can allocate,"
 }
 
+// totalTitle is what a total is of, with the kind of it.
+func totalTitle(t *kube.Total) string {
+	switch t.Level {
+	case kube.OfNamespace:
+		return "namespace " + t.Name
+	case kube.OfNode:
+		return "node " + t.Name
+	case kube.OfWorkload:
+	}
+	return totalName(t)
+}
+
 func (v *top) totalDiagnosis(t *kube.Total, m kube.Moment) []string {
 	f := v.totalFigures(t, m)
 	said := "no sample of any of its pods"
 	if f.sampled {
-		said = fmt.Sprintf("memory %s, CPU %s, of %s pods", ofWhole(f.mem.used, f.mem.room, text.Bytes, wholeOf(t)),
-			ofWhole(f.cpu.used, f.cpu.room, text.Millicores, wholeOf(t)), sampledPods(t))
+		said = fmt.Sprintf("memory %s and CPU %s", text.Bytes(f.mem.used), text.Millicores(f.cpu.used))
+		if f.mem.room > 0 && f.cpu.room > 0 {
+			said += fmt.Sprintf(": %s%% and %s%% of what %s can allocate",
+				text.Percent(f.mem.used, f.mem.room), text.Percent(f.cpu.used, f.cpu.room), allocating(t))
+		}
 	}
 	lines := []string{said}
 	if t.Unbounded > 0 {

@@ -15,8 +15,7 @@ import (
 // parseFilter reads a filter for a kind of rows. One that cannot be read is shown with carets below what is wrong.
 func parseFilter(rows, filter string) (views.Filter, error) {
 	f, err := views.ParseFilter(rows, filter)
-	var fault *views.FilterError
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*views.FilterError](err); ok {
 		carets := strings.Repeat(" ", text.Width(filter[:fault.At])) + strings.Repeat("^", max(1, text.Width(filter[fault.At:fault.At+fault.Len])))
 		return f, &complaint{
 			sentence: fmt.Sprintf("The filter %q cannot be read: %v.", filter, fault),

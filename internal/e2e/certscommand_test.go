@@ -375,9 +375,9 @@ func TestTokenThatEndsInMinutesIsSaidOnTheScreenUntilAKeyIsPressed(t *testing.T)
 	s := open(t, stages.configFor(t, token, name), 120, 40, "pods")
 	s.Shows("Your token")
 	s.Shows("expires in 9m")
-	s.Await("a key that takes the banner away", func(screen string) bool {
+	await(t, "a key takes the banner away", soon, func() bool {
 		s.Press("j") // not in its first second
-		return !strings.Contains(screen, "Your token")
+		return !strings.Contains(s.Screen(), "Your token")
 	})
 	s.Press("q")
 	s.End(0)

@@ -95,9 +95,9 @@ func (p *parser) quoted() (string, *Error) {
 }
 
 // upTo gives what stands before the first of some characters, or before the end, and goes there.
-func (p *parser) upTo(any string) string {
+func (p *parser) upTo(stop string) string {
 	rest := p.rest()
-	if n := strings.IndexAny(rest, any); n >= 0 {
+	if n := strings.IndexAny(rest, stop); n >= 0 {
 		rest = rest[:n]
 	}
 	p.at += len(rest)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,8 +25,9 @@ const (
 
 // Filters are the filters of all panes, the newest last. It belongs to one goroutine.
 type Filters struct {
-	path  string // "" for nowhere
-	panes map[string]*pane
+	path    string // "" for nowhere
+	panes   map[string]*pane
+	dropped map[string]struct{} // what was taken out of the saved ones in this run, as droppedKey has it
 }
 
 type pane struct {
@@ -33,32 +35,52 @@ type pane struct {
 	Earlier []string `json:"earlier,omitempty"`
 }
 
-// Open reads what the directory remembers. What it gives can always be used; the error says why it begins empty.
+// errNotOurs is a file that is no list of filters.
+var errNotOurs = errors.New("it is no list of filters")
+
+// Open reads what the directory remembers. What it gives can always be used; the error says why it begins empty. A file that cannot be
+// read is put aside, under the same name with ".bad": what was saved in it is somebody's work.
 func Open(dir string) (*Filters, error) {
-	f := &Filters{panes: map[string]*pane{}}
+	f := &Filters{panes: map[string]*pane{}, dropped: map[string]struct{}{}}
 	if dir == "" {
 		return f, nil
 	}
 	f.path = filepath.Join(dir, name)
-	file, err := os.Open(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return f, nil
+	known, err := load(f.path)
+	if errors.Is(err, errNotOurs) {
+		err = errors.Join(err, os.Rename(f.path, f.path+".bad"))
 	}
 	if err != nil {
-		return f, fmt.Errorf("open the remembered filters: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // it is only read
-	var read map[string]*pane
-	if err := json.NewDecoder(io.LimitReader(file, fileMost)).Decode(&read); err != nil {
 		return f, fmt.Errorf("read the remembered filters of %s: %w", f.path, err)
 	}
-	for key, p := range read {
-		if p != nil && len(f.panes) < panes && len(key) < longest {
-			f.panes[key] = &pane{sound(p.Saved), sound(p.Earlier)}
-		}
-	}
+	f.panes = known
 	return f, nil
 }
+
+// load reads a file; one that is not there has nothing.
+func load(path string) (map[string]*pane, error) {
+	known := map[string]*pane{}
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return known, nil
+	}
+	if err != nil {
+		return known, err //nolint:wrapcheck // the caller says what it was for
+	}
+	defer file.Close()
+	var read map[string]*pane
+	if err := json.NewDecoder(io.LimitReader(file, fileMost)).Decode(&read); err != nil {
+		return known, fmt.Errorf("%w: %w", errNotOurs, err)
+	}
+	for key, p := range read {
+		if p != nil && len(known) < panes && len(key) < longest {
+			known[key] = &pane{sound(p.Saved), sound(p.Earlier)}
+		}
+	}
+	return known, nil
+}
+
+func droppedKey(key, text string) string { return key + "\x00" + text }
 
 // sound leaves what can be a filter: one line of printable text that is not too long.
 func sound(texts []string) []string {
@@ -98,8 +120,10 @@ func (f *Filters) Toggle(key, text string) (saved bool) {
 	p := f.of(key)
 	if i := slices.Index(p.Saved, text); i >= 0 {
 		p.Saved = slices.Delete(p.Saved, i, i+1)
+		f.dropped[droppedKey(key, text)] = struct{}{}
 		return false
 	}
+	delete(f.dropped, droppedKey(key, text))
 	note(&p.Saved, text)
 	return slices.Contains(p.Saved, text)
 }
@@ -108,30 +132,60 @@ func note(list *[]string, text string) {
 	*list = sound(append(slices.DeleteFunc(*list, func(s string) bool { return s == text }), text))
 }
 
-// Write gives a function that writes what is remembered now; it may run anywhere. Another program's file is replaced: of two
-// that run at once the one that writes last is remembered.
+// Write gives a function that writes what is remembered now; it may run anywhere. What another program has saved meanwhile stays.
 func (f *Filters) Write() func() error {
-	path := f.path
-	data, err := json.MarshalIndent(f.panes, "", "  ")
-	return func() error {
-		if path == "" || err != nil {
-			return err
-		}
-		dir := filepath.Dir(path)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("make the directory of the remembered filters: %w", err)
-		}
-		tmp, err := os.CreateTemp(dir, name+".*") // 0600
-		if err != nil {
-			return fmt.Errorf("write the remembered filters: %w", err)
-		}
-		_, err = tmp.Write(append(data, '\n'))
-		if err = errors.Join(err, tmp.Close()); err == nil {
-			err = os.Rename(tmp.Name(), path)
-		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("write the remembered filters: %w", err), os.Remove(tmp.Name()))
-		}
-		return nil
+	path, dropped := f.path, maps.Clone(f.dropped)
+	ours := make(map[string]*pane, len(f.panes))
+	for key, p := range f.panes {
+		ours[key] = &pane{slices.Clone(p.Saved), slices.Clone(p.Earlier)}
 	}
+	return func() error {
+		if path == "" {
+			return nil
+		}
+		theirs, _ := load(path) // what cannot be read now was put aside when it was opened
+		for key, p := range theirs {
+			if ours[key] == nil {
+				ours[key] = p
+				continue
+			}
+			ours[key].join(key, p, dropped)
+		}
+		return replace(path, ours)
+	}
+}
+
+// join takes in what another program has saved, but for what was taken away here.
+func (p *pane) join(key string, other *pane, dropped map[string]struct{}) {
+	var more []string
+	for _, text := range other.Saved {
+		if _, gone := dropped[droppedKey(key, text)]; !gone && !slices.Contains(p.Saved, text) {
+			more = append(more, text)
+		}
+	}
+	p.Saved = sound(append(more, p.Saved...))
+}
+
+// replace writes a file in one go, for its owner alone.
+func replace(path string, all map[string]*pane) error {
+	data, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the remembered filters: %w", err)
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the directory of the remembered filters: %w", err)
+	}
+	tmp, err := os.CreateTemp(dir, name+".*") // 0600
+	if err != nil {
+		return fmt.Errorf("write the remembered filters: %w", err)
+	}
+	_, err = tmp.Write(append(data, '\n'))
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write the remembered filters: %w", err), os.Remove(tmp.Name()))
+	}
+	return nil
 }

@@ -71,3 +71,44 @@ func TestBrokenAndHostileFilesAreNoFile(t *testing.T) {
 		}
 	}
 }
+
+func TestTwoProgramsKeepWhatTheOtherHasSaved(t *testing.T) {
+	dir := t.TempDir()
+	one, _ := Open(dir)
+	one.Toggle("events", "old")
+	if err := one.Write()(); err != nil {
+		t.Fatal(err)
+	}
+	two, _ := Open(dir)
+	one.Toggle("events", "a")
+	two.Toggle("events", "b")
+	two.Toggle("events", "old") // taken away
+	for _, f := range []*Filters{one, two} {
+		if err := f.Write()(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := Open(dir)
+	if saved := again.Saved("events"); err != nil || !slices.Equal(saved, []string{"b", "a"}) {
+		t.Errorf("saved are %q (%v), want what both have saved", saved, err)
+	}
+}
+
+func TestFileThatCannotBeReadIsPutAside(t *testing.T) {
+	dir := t.TempDir()
+	const broken = `{"pods": {"saved": ["restarts>5"`
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(broken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(dir)
+	if err == nil {
+		t.Error("a broken file is read")
+	}
+	f.Toggle("pods", "web")
+	if err := f.Write()(); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := os.ReadFile(filepath.Join(dir, name+".bad")); err != nil || string(kept) != broken {
+		t.Errorf("put aside is %q (%v)", kept, err)
+	}
+}

@@ -473,7 +473,7 @@ func (b *bench) bareStorm(ctx context.Context) (tally, error) {
 		return tally{}, err
 	}
 	r, err := run.report()
-	if err = errors.Join(err, run.end()); err != nil {
+	if err := errors.Join(err, run.end()); err != nil {
 		return tally{}, err
 	}
 	b.said.add(r)

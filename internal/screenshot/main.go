@@ -40,6 +40,8 @@ var shots = []shot{
 	{name: "palette", w: 80, h: 24, keys: []string{":", "c", "a", "r", "t"}, want: "shop/cart-2"},
 	{name: "drain", w: 100, h: 34, keys: []string{"/", "w", "o", "r", "k", "e", "r", "-", "0", "8", "\r", "r"}, want: "pods leave"},
 	{name: "workloads", w: 80, h: 24, args: []string{"workloads"}, want: "CrashLoopBackOff"},
+	{name: "events", w: 100, h: 30, args: []string{"events"}, want: "BackOff"},
+	{name: "top", w: 100, h: 34, args: []string{"top"}, want: "s ago"},
 	{name: "certs", w: 80, h: 24, args: []string{"--pane", "certs"}, want: "webhook"},
 	{name: "certificate", w: 100, h: 34, args: []string{"--pane", "certs"}, keys: []string{"/", "a", "p", "i", "s", "e", "r", "v", "e", "r", " ", "h", "a", "n", "d", "\r", "\r"}, want: "chain, as", again: "\r"},
 	{name: "approve", w: 100, h: 30, args: []string{"--pane", "certs"}, keys: []string{"C", "a"}, want: "what it asks for", again: "a"},

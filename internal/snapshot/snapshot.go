@@ -56,7 +56,7 @@ type pane struct {
 	name, level string
 	rows        string // what they are called: "pods"
 	reads       kube.Kinds
-	print       func(context.Context, *kube.Cluster, pane, Options, views.Filter, io.Writer) error
+	write       func(context.Context, *kube.Cluster, pane, Options, views.Filter, io.Writer) error
 }
 
 const (
@@ -81,14 +81,20 @@ var panes = []pane{
 
 // summed prints rows that are made of pods and their samples, and are asked for when these are there.
 func summed[R kube.Row](open func(*kube.Cluster) *kube.Feed[R], query func(views.Filter) kube.Query[R],
-	print func(io.Writer, views.Format, []R, kube.Moment) error,
+	write func(io.Writer, views.Format, []R, kube.Moment) error,
 ) func(context.Context, *kube.Cluster, pane, Options, views.Filter, io.Writer) error {
-	printed := of(open, query, print)
+	printed := of(open, query, write)
 	return func(ctx context.Context, c *kube.Cluster, p pane, o Options, filter views.Filter, w io.Writer) error {
 		pods := c.PodFeed()
 		defer pods.Close()
 		if _, _, err := collect(ctx, c, pods, views.PodsQuery(views.Filter{}), p.reads); err != nil {
 			return err
+		}
+		if p.reads&kube.Workloads != 0 {
+			workloads := c.WorkloadFeed()
+			defer workloads.Close()
+			// Owners of owners are known by their rows; who may not read these is told what the names say.
+			_, _, _ = collect(ctx, c, workloads, views.WorkloadsQuery(views.Filter{}), p.reads)
 		}
 		return printed(ctx, c, p, o, filter, w)
 	}
@@ -128,12 +134,12 @@ func Print(ctx context.Context, c *kube.Cluster, o Options, w io.Writer) error {
 	if err := c.CheckNamespaces(ctx); err != nil {
 		return err
 	}
-	return panes[i].print(ctx, c, panes[i], o, filter, w)
+	return panes[i].write(ctx, c, panes[i], o, filter, w)
 }
 
 // of prints the rows of a feed.
 func of[R kube.Row](open func(*kube.Cluster) *kube.Feed[R], query func(views.Filter) kube.Query[R],
-	print func(io.Writer, views.Format, []R, kube.Moment) error,
+	write func(io.Writer, views.Format, []R, kube.Moment) error,
 ) func(context.Context, *kube.Cluster, pane, Options, views.Filter, io.Writer) error {
 	return func(ctx context.Context, c *kube.Cluster, p pane, o Options, filter views.Filter, w io.Writer) error {
 		feed := open(c)
@@ -145,10 +151,13 @@ func of[R kube.Row](open func(*kube.Cluster) *kube.Feed[R], query func(views.Fil
 		if s := feed.Load().State; s.Missing != nil && o.Notes != nil {
 			fmt.Fprintf(o.Notes, "%s: %s\n", s.WhyMissing(), s.MissingWhat())
 		}
+		if n := m.Said.Forgotten; p.level == "singles" && n > 0 && o.Notes != nil {
+			fmt.Fprintf(o.Notes, "%s older events are counted in their groups only: --of groups prints these.\n", text.Count(n))
+		}
 		if why, next := m.UsageTrouble(); p.name == "top" && why != "" && o.Notes != nil {
 			fmt.Fprintf(o.Notes, "%s: %s\n", why, next)
 		}
-		return print(w, o.Format, rows, m)
+		return write(w, o.Format, rows, m)
 	}
 }
 
