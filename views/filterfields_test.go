@@ -265,6 +265,9 @@ func BenchmarkLetterOf150000(b *testing.B) {
 func TestAskingARowAllocatesNothing(t *testing.T) {
 	rows, m := usualPods(200)
 	for _, text := range letters {
+		if raced && strings.Contains(text, "re:") {
+			continue
+		}
 		f, err := ParseFilter("pods", text)
 		if err != nil {
 			t.Fatal(err)
