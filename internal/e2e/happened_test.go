@@ -156,7 +156,7 @@ func TestOwnersSayWhatTheirControllersSaid(t *testing.T) {
 	h.strip(h.workloads, ns+"/db", "StatefulSet", "FailedCreate", "cannot create pod db-0: "+forbidden)
 	h.section(h.workloads, ns+"/db", "StatefulSet", "LimitRange", "memory limit", "1536Mi", "max 1Gi", "Container")
 	h.section(h.workloads, ns+"/db", "StatefulSet", "events", "FailedCreate", "statefulset-controller")
-	h.strip(h.workloads, ns+"/web", "Deployment", "maximum memory usage per Container is 1Gi, but limit is 1536Mi")
+	h.strip(h.workloads, ns+"/web", "Deployment", "FailedCreate", "cannot create pods: "+forbidden)
 	h.section(h.workloads, ns+"/web", "Deployment", "LimitRange", "memory limit", "1536Mi", "max 1Gi", "Container")
 	h.section(h.workloads, ns+"/web", "Deployment", "events", "FailedCreate", "replicaset/web-")
 	h.section(h.workloads, ns+"/web", "Deployment", "events", "ScalingReplicaSet", "deployment/web") // AC-E4
