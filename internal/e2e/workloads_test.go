@@ -197,7 +197,7 @@ func TestUpdatedPodsAreThoseOfTheObject(t *testing.T) {
 
 func TestWorkloadsOfTheIncidentAreExplained(t *testing.T) {
 	w := incident.look(t)
-	w.why(kube.StatefulSets, "shop", "cart", "cart-2: unready", kube.Warning)
+	w.why(kube.StatefulSets, "shop", "cart", "cart-2: ", kube.Warning) // unready, or on the node that is not: the scheduler decides
 	w.why(kube.Budgets, "shop", "cart-pdb", "allows 0: ", kube.Warning)
 	w.why(kube.Budgets, "shop", "sessions-pdb", "allows 0: 3 healthy, needs 3", kube.Notice)
 	w.why(kube.Deployments, "platform", "mailer", "2 ContainerCreating", kube.Bad)
